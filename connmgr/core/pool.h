@@ -1,0 +1,250 @@
+// All connections of one manager, their streams, reservations and waiters: a pure value.
+//
+// A pool has no socket, thread, clock or log. What happens in the world enters as a function call with the
+// time; the pool changes itself and lists actions; the shell around it (PoolDriver) carries them out in
+// order and calls on_time() when next_deadline() has come. Because it is a value it can be copied,
+// compared and replayed: tests explore every order of events.
+//
+// Not thread-safe: its manager's one mutex is around it. take and give_back neither allocate, lock nor
+// call virtually; everything else is O(log n) at most.
+//
+// Streams: SPEC S1 to S7. Limits and waiting: L1 to L3. Opening: G6, G7, C2.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "connmgr/core/close_cause.h"
+#include "connmgr/core/error.h"
+#include "connmgr/core/ids.h"
+#include "connmgr/core/limits.h"
+#include "connmgr/core/stream.h"
+#include "connmgr/core/time.h"
+
+namespace connmgr {
+
+// Who uses or has reserved a stream. Carried, compared and shown; never interpreted by the pool.
+struct Holder {
+  std::uint32_t flow = 0;         // numbers given by the execution group; 0: no flow (a plain caller)
+  std::uint32_t node = 0;
+  std::uint64_t iteration = 0;
+  const void* call_site = nullptr;
+
+  friend bool operator==(const Holder&, const Holder&) = default;
+};
+
+// A request for one stream, or for both of one connection in one step.
+struct Ask {
+  Direction direction = Direction::output;
+  ConnectionId id;                // empty: any available stream; else that connection's (S3)
+  // reserve or reserve_until_flow_end: the request waits until both streams are free to it, takes its
+  // own and reserves the other in the same step (S4). Other values do nothing here.
+  StreamChange other_stream = StreamChange::leave_unchanged;
+  bool with_data = false;         // input without id: only a stream that has something to read (N3)
+  Duration data_timeout = kForever;  // with_data: how long to wait once a stream is there, but silent
+  std::optional<Duration> connection_timeout;  // instead of the setting
+  bool may_open = true;           // false: never opens a connection for this request (Input nodes, G7)
+  ShardIndex shard = 0;           // of who asks: its own connections are preferred (S1)
+  Holder holder;
+};
+
+// Names one reservation, so that undoing it cannot hit a later one of somebody else.
+struct Reservation {
+  ConnectionRef connection;
+  Direction direction = Direction::input;
+  std::uint32_t number = 0;
+
+  explicit operator bool() const noexcept { return number != 0; }
+  friend bool operator==(const Reservation&, const Reservation&) = default;
+};
+
+struct Grant {
+  ConnectionRef connection;
+  ConnectionId id;
+  Direction direction = Direction::output;
+  ShardIndex shard = 0;           // who owns the connection: its I/O runs there
+  Reservation other_reservation;  // set when this request reserved the other stream
+};
+
+// What acquire() says at once.
+struct Answer {
+  enum class Kind : std::uint8_t { granted, refused, waiting };
+  Kind kind = Kind::refused;
+  Grant grant;                    // granted
+  Ticket ticket;                  // waiting: a grant or refuse action with this ticket follows, exactly one
+  Errc refusal = Errc::pool_exhausted;  // refused
+};
+
+// What the shell has to do, in this order.
+struct Action {
+  enum class Kind : std::uint8_t {
+    grant,          // `ticket` is served: `grant`
+    refuse,         // `ticket` ends without: `refusal`
+    offer,          // `grant` (an input stream, in use now) goes to the Input node behind `subscription`
+    want_permit,    // ask the budget for one connection: permit_granted or permit_refused follows
+    return_permit,  // one connection of the budget is free again
+    open,           // connect on `grant.shard`: opened or open_failed follows
+    abandon,        // end the attempt to connect: closed follows
+    close,          // end the connection in an orderly way: closed follows
+    abort,          // end it at once: closed follows
+  };
+  Kind kind = Kind::grant;
+  Ticket ticket;
+  SubscriptionId subscription;
+  Grant grant;                    // open, close, abort, abandon: connection and shard only
+  Errc refusal = Errc::pool_exhausted;
+  CloseCause cause = CloseCause::peer;
+  TimePoint waited_since{};       // grant, refuse
+};
+
+// What a user says when its use of a stream ends (S4).
+struct Return {
+  StreamChange own = StreamChange::leave_unchanged;
+  StreamChange other = StreamChange::leave_unchanged;
+  bool unread = false;            // input: bytes are left that nobody has read
+};
+
+// The reservations that a return or a change has made; empty ones where none was.
+struct Reserved {
+  Reservation own;
+  Reservation other;
+};
+
+enum class PoolState : std::uint8_t { running, paused, stopping };
+
+enum class ConnectionState : std::uint8_t {
+  wants_permit,   // counted as connecting
+  connecting,
+  open,
+  closing,        // counts against the maximum until closed()
+  ended           // descriptor gone, but a stream is still in somebody's hands
+};
+
+// Exact at all times: part of the value, though equality of states leaves them out.
+struct PoolCounters {
+  std::uint64_t opened = 0;       // connections that became usable, accepted ones included
+  std::uint64_t closed = 0;       // of those
+  std::array<std::uint64_t, kCloseCauses> closed_by_cause{};
+  std::uint64_t connect_attempts = 0;
+  std::uint64_t connect_failures = 0;
+  std::uint64_t refused_connections = 0;  // server: accepted and reset over the maximum (L9)
+  std::uint64_t gets = 0;         // streams handed out
+  std::uint64_t frees = 0;        // and given back
+  std::uint64_t waits = 0;        // requests that had to wait
+  std::uint64_t timeouts = 0;
+  std::uint64_t refusals = 0;     // requests that ended without a stream, timeouts included
+  std::uint32_t peak_used = 0;    // most connections with a stream in use or reserved, at once
+};
+
+// How many there are now. `open` includes held and retiring ones; counted() is what L1 limits.
+struct PoolGauges {
+  std::uint32_t connecting = 0;   // wants_permit included
+  std::uint32_t open = 0;
+  std::uint32_t closing = 0;
+  std::uint32_t used = 0;         // open, with a stream in use or reserved
+  std::uint32_t waiting = 0;
+
+  std::uint32_t counted() const noexcept { return connecting + open + closing; }
+};
+
+// One connection as administration and error texts show it.
+struct ConnectionView {
+  ConnectionRef connection;
+  std::uint64_t number = 0;       // counts up from 1 in each pool: the connection's public number
+  ConnectionState state = ConnectionState::connecting;
+  ShardIndex shard = 0;
+  std::array<StreamState, 2> streams{};   // by Direction
+  std::array<Holder, 2> holders{};
+  std::array<TimePoint, 2> since{};       // taken or reserved at
+  TimePoint opened_at{};
+  bool input_ended = false;
+  bool retiring = false;
+};
+
+class Pool {
+ public:
+  // `shards`: connections are spread over this many. `key` makes ids that cannot be guessed; `seed` the
+  // jitter of retries.
+  Pool(const PoolSettings& settings, std::uint32_t shards, IdKey key, std::uint64_t seed = 1);
+
+  // --- life of the pool -------------------------------------------------------------------------
+  void start(TimePoint now);            // fills up to the minimum
+  void pause();                         // no hand-out, no connection opened or admitted; requests wait
+  void resume(TimePoint now);
+  // Every waiter is refused with `why`, unused connections close, used ones when they come back. After
+  // it the pool only empties: idle() says when nothing is left.
+  void stop(Errc why, CloseCause cause, TimePoint now);
+  void abort_all(CloseCause cause, TimePoint now);  // after stop: what is still open ends by force
+  bool idle() const noexcept;           // no connection, not even an ended one that somebody holds
+  // New settings, at once and for waiters too (V7): a longer connection_timeout counts what they have
+  // waited; a raised maximum serves them; a lowered one retires connections as they come back.
+  void apply(const PoolSettings& settings, TimePoint now);
+  // Every connection of now, connecting ones included, closes: unused ones at once, others as they come
+  // back. What is opened later is not touched (T4, V7 `reconnect`).
+  void retire_all(CloseCause cause, TimePoint now);
+
+  // --- requests ---------------------------------------------------------------------------------
+  Answer acquire(const Ask& ask, TimePoint now);
+  // True: the request left the queue and nothing will follow. False: it has been served or refused
+  // already, and that action stands.
+  bool cancel(Ticket ticket, TimePoint now);
+  // The user's use ends. Every grant and offer is ended by exactly one give_back, also when the
+  // connection has died meanwhile.
+  Reserved give_back(ConnectionRef connection, Direction direction, const Return& how, TimePoint now);
+  // Changes a reservation without using the stream: any node may (S4).
+  Reservation modify(ConnectionRef connection, Direction direction, StreamChange change, TimePoint now);
+  // End of flow iteration, or a node whose own I/O failed: does nothing when this reservation is over.
+  void release(const Reservation& reservation, TimePoint now);
+  // The connection behind an id; nothing when it has ended or the secret is wrong.
+  std::optional<ConnectionRef> find(const ConnectionId& id) const noexcept;
+
+  // --- Input nodes ------------------------------------------------------------------------------
+  // Available input streams with bytes to read are offered to the subscribers in turn; a waiting Receive
+  // comes first (L3).
+  SubscriptionId subscribe(const Holder& holder, TimePoint now);
+  void unsubscribe(SubscriptionId subscription);
+
+  // --- what happens to connections ----------------------------------------------------------------
+  void permit_granted(TimePoint now);
+  void permit_refused(TimePoint now);   // tried again when the schedule says so
+  void opened(ConnectionRef connection, TimePoint now);
+  void open_failed(ConnectionRef connection, Errc why, TimePoint now);  // the attempt left nothing open
+  // A server's listener has a new connection. Nothing: turned away (maximum reached, paused, stopping).
+  std::optional<Grant> admit(ShardIndex shard, TimePoint now);
+  bool admits() const noexcept;         // false: the next one would be turned away (L9 `pause`)
+  void data_arrived(ConnectionRef connection, TimePoint now);  // bytes to read, nobody is using the input
+  // The peer closed its side. `unread`: bytes are still there to read (T6).
+  void input_ended(ConnectionRef connection, bool unread, TimePoint now);
+  // The connection is dead (reset, timeout, a cut record) or a node wants it closed. Never handed out
+  // again; requests for its id are refused.
+  void broken(ConnectionRef connection, CloseCause cause, TimePoint now);
+  void close(ConnectionRef connection, CloseCause cause, TimePoint now);
+  void closed(ConnectionRef connection, TimePoint now);  // its descriptor is closed: there is room again
+
+  // --- time ---------------------------------------------------------------------------------------
+  void on_time(TimePoint now);
+  TimePoint next_deadline() const noexcept;  // kNever: nothing to wait for
+
+  // --- what the shell does next ---------------------------------------------------------------------
+  std::span<const Action> actions() const noexcept;
+  void clear_actions() noexcept;
+
+  // --- inspection ----------------------------------------------------------------------------------
+  PoolState state() const noexcept;
+  const PoolSettings& settings() const noexcept;
+  const PoolCounters& counters() const noexcept;
+  const PoolGauges& gauges() const noexcept;
+  Errc last_connect_error() const noexcept;   // of the attempts since the last success
+  std::vector<ConnectionView> connections() const;
+  std::optional<ConnectionView> connection(ConnectionRef connection) const;
+
+  // Calls check() on every rule that must hold between events; O(everything), for tests.
+  void check_invariants() const;
+  // Equal fingerprints: states from which the same events lead to the same actions (relative times).
+  std::uint64_t fingerprint(TimePoint now) const;
+};
+
+}  // namespace connmgr
