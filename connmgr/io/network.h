@@ -164,6 +164,9 @@ class Network {
   virtual std::unique_ptr<ConnectAttempt> connect(OnShard& here, const ConnectTarget& target, Connected done) = 0;
   // Failures: port_in_use (with the holder where it can be found out), address_unavailable, not_allowed.
   virtual Result<std::unique_ptr<Listener>> listen(const ListenTarget& target) = 0;
+  // True: each loop wants a thread that calls run(). False: the network drives its loops itself (a
+  // simulated world), and nobody may block.
+  virtual bool wants_threads() const = 0;
   // A key for ids: getrandom(2), or the seed.
   virtual IdKey make_id_key() = 0;
 };

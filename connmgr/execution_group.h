@@ -1,0 +1,98 @@
+// The process-wide owner of shards, configurable services and connection managers (SPEC section 2).
+//
+// One per process, made first and destroyed last. Nodes ask it for a manager by connection details; all
+// nodes with the same details share one (G2). Any thread may call.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "connmgr/configurable_service.h"
+#include "connmgr/connection_manager.h"
+#include "connmgr/io/network.h"
+#include "connmgr/io/shard.h"
+
+namespace connmgr {
+
+struct ExecutionGroupSettings {
+  unsigned shards = 0;             // I/O threads; 0: one for each core, at most 8
+  std::string name = "default";
+};
+
+// A node's hold on its manager (G1): the manager lives while one of these does. Moved, not copied.
+class ManagerUse {
+ public:
+  ManagerUse() = default;
+  ManagerUse(ManagerUse&&) noexcept = default;
+  ManagerUse& operator=(ManagerUse&& other) noexcept;
+  ~ManagerUse() { end(); }
+
+  ConnectionManager* operator->() const noexcept { return manager_.get(); }
+  ConnectionManager& operator*() const noexcept { return *manager_; }
+  explicit operator bool() const noexcept { return manager_ != nullptr; }
+  void end() noexcept;             // the last one stops the manager
+
+ private:
+  friend class ExecutionGroup;
+  std::shared_ptr<ConnectionManager> manager_;
+  class ExecutionGroup* group_ = nullptr;
+};
+
+class ExecutionGroup {
+ public:
+  // With the real network, or the one given (tests: a simulated world).
+  explicit ExecutionGroup(const ExecutionGroupSettings& settings = {}, std::unique_ptr<io::Network> network = nullptr);
+  explicit ExecutionGroup(const ExecutionGroupSettings& settings, io::Network& network);
+  ~ExecutionGroup();               // stop() with the longest drain_timeout of its services
+  ExecutionGroup(const ExecutionGroup&) = delete;
+  ExecutionGroup& operator=(const ExecutionGroup&) = delete;
+
+  // The services by name; `Default` of both kinds are always there. Before the first deployment.
+  void set_services(std::vector<std::shared_ptr<const ConfigurableService>> services);
+  std::shared_ptr<const ConfigurableService> find_service(ServiceKind kind, std::string_view name) const;
+
+  // The manager behind connection details (G4): name of a service, `host:port` or `port`, or
+  // `name@host:port`. Starts it when this is its first use; a failure (unknown_service, port_in_use,
+  // invalid_configuration) says which. `for_input`: by a client Input node (G7).
+  Result<ManagerUse> use(ServiceKind kind, std::string_view connection_details, bool for_input = false);
+
+  std::vector<io::Shard*> shards() const;
+  io::Network& network() noexcept { return *network_; }
+  std::vector<ManagerSnapshot> snapshots() const;
+  std::uint32_t next_number() noexcept { return ++numbers_; }  // for flows and nodes, as in Holder
+
+  // Blocks until SIGINT or SIGTERM. (The caller then removes its flows and destroys the group.)
+  void run_until_signal();
+  // Stops every manager; used connections have until their drain_timeout. stopped(): nothing is left.
+  void begin_stop();
+  bool stopped() const;
+  void stop();                     // both, blocking; not in a simulated world, never on a shard
+
+ private:
+  friend class ManagerUse;
+  struct Entry {
+    std::shared_ptr<ConnectionManager> manager;
+    unsigned uses = 0;
+  };
+
+  void end_use(const std::shared_ptr<ConnectionManager>& manager) noexcept;
+
+  std::unique_ptr<io::Network> own_network_;
+  io::Network* network_ = nullptr;
+  std::vector<std::unique_ptr<io::Shard>> shards_;
+  std::vector<std::thread> threads_;
+  mutable std::mutex mutex_;       // the registry; before any manager's mutex (DESIGN 3.2)
+  std::map<std::string, Entry> managers_;                      // by manager key
+  std::vector<std::shared_ptr<ConnectionManager>> draining_;   // without users, not yet idle
+  std::vector<std::shared_ptr<const ConfigurableService>> services_;
+  std::atomic<std::uint32_t> numbers_{0};
+};
+
+}  // namespace connmgr
