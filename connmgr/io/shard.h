@@ -35,7 +35,7 @@ class OnShard {
 
  private:
   friend class Shard;
-  OnShard(Shard& shard, TimePoint now) : shard_(shard), now_(now) {}
+  OnShard(Shard& shard, TimePoint now) noexcept : shard_(shard), now_(now) {}
 
   Shard& shard_;
   TimePoint now_;
@@ -50,26 +50,27 @@ class Flushable {
 
  protected:
   Flushable() = default;
-  ~Flushable() = default;
+  virtual ~Flushable() = default;
 
  private:
   friend class Shard;
-  bool touched_ = false;
+  static constexpr std::size_t kUntouched = ~std::size_t{0};
+  std::size_t place_ = kUntouched;  // in the shard's flush list
 };
 
 // A deadline that can be moved: setting it later costs a store, because the shard looks again when the
 // old time comes (one timer a shard, DESIGN 2.9). Owned by its user, on the user's shard; destroying it
-// disarms it.
+// disarms it, also from inside its own task.
 class Deadline {
  public:
   Deadline() = default;
-  explicit Deadline(ShardTask on_time) : on_time_(std::move(on_time)) {}
+  explicit Deadline(ShardTask on_time) noexcept : on_time_(std::move(on_time)) {}
   Deadline(const Deadline&) = delete;
   Deadline& operator=(const Deadline&) = delete;
   ~Deadline();
 
   void set_task(ShardTask on_time) { on_time_ = std::move(on_time); }
-  void set(OnShard& here, TimePoint when);  // kNever: clear
+  void set(OnShard& here, TimePoint when);  // kNever: clear. At `when` or later the task runs, once
   void clear() noexcept { when_ = kNever; }
   TimePoint when() const noexcept { return when_; }
 
@@ -78,7 +79,7 @@ class Deadline {
   static constexpr std::size_t kNotQueued = ~std::size_t{0};
 
   ShardTask on_time_;
-  TimePoint when_ = kNever;      // what the user wants
+  TimePoint when_ = kNever;        // what the user wants
   TimePoint queued_for_ = kNever;  // where it lies in the shard's heap: never later than when_
   std::size_t place_ = kNotQueued;
   Shard* shard_ = nullptr;
@@ -133,16 +134,23 @@ class Shard final : private EventLoopClient {
   void on_wake() override;
   void on_timer() override;
   void finish(OnShard& here);  // run list and flushes, until both are empty; then the timer
+  void run_deferred(OnShard& here);
+  void flush_touched(OnShard& here, std::size_t& next);
+  void fire(OnShard& here, Deadline& deadline);
+
   void queue(Deadline& deadline);
   void unqueue(Deadline& deadline) noexcept;
+  void sift_up(std::size_t place) noexcept;
+  void sift_down(std::size_t place) noexcept;
+  void put(std::size_t place, Deadline* deadline) noexcept;
 
   ShardIndex index_;
-  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<EventLoop> loop_;  // outlives everything below: tasks may own sockets
   std::vector<ShardTask> run_list_;
   std::vector<ShardTask> running_;
-  std::vector<Flushable*> touched_;
-  std::vector<Flushable*> flushing_;
+  std::vector<Flushable*> touched_;   // in order of touching; nothing in place of one that went away
   std::vector<Deadline*> deadlines_;  // binary heap by queued_for_
+  Deadline* firing_ = nullptr;        // its task runs; nothing again when the task destroys it
   TimePoint armed_for_ = kNever;
   std::uint64_t frames_ = 0;
 
