@@ -48,6 +48,7 @@ struct Failure {
   std::string text;
 
   Failure() = default;
+  Failure(std::error_code error, std::string explanation) : code(error), text(std::move(explanation)) {}
   Failure(Errc errc, std::string explanation) : code(make_error_code(errc)), text(std::move(explanation)) {}
   Failure(Errc errc) : Failure(errc, make_error_code(errc).message()) {}  // NOLINT: reads as `return Errc::x`
 

@@ -150,6 +150,9 @@ class Listener {
  public:
   virtual ~Listener() = default;
   virtual std::uint16_t port() const = 0;
+  // Stops listening on every shard, now: when it returns somebody else may claim the port, although the
+  // acceptors still exist. shutdown(2) of a listening socket does that on Linux, for all its duplicates.
+  virtual void close() = 0;
   virtual std::unique_ptr<Acceptor> accept_on(OnShard& here, AcceptEvents& events) = 0;
 };
 
