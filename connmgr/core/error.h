@@ -39,6 +39,14 @@ enum class Errc {
   shutting_down,
 };
 
+}  // namespace connmgr
+
+// Before the first use of an error_code with an Errc.
+template <>
+struct std::is_error_code_enum<connmgr::Errc> : std::true_type {};
+
+namespace connmgr {
+
 const std::error_category& error_category() noexcept;
 std::error_code make_error_code(Errc code) noexcept;
 
@@ -106,6 +114,3 @@ class [[nodiscard]] Result<void> {
 };
 
 }  // namespace connmgr
-
-template <>
-struct std::is_error_code_enum<connmgr::Errc> : std::true_type {};
