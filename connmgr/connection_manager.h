@@ -45,7 +45,8 @@ class ConnectionManager : public std::enable_shared_from_this<ConnectionManager>
   const std::string& name() const noexcept { return name_; }
   std::shared_ptr<const ConfigurableService> service() const;
   ServiceKind kind() const noexcept { return kind_; }
-  std::string address() const;     // for people: where it connects to or listens
+  virtual std::string address() const = 0;  // for people: where it connects to or listens
+  virtual std::uint16_t port() const = 0;   // the real one, also for `auto`
 
   // --- streams -----------------------------------------------------------------------------------
   // `ask.shard` is filled in. A waiting request can be cancelled by its ticket; an empty ticket: `done`
@@ -53,23 +54,27 @@ class ConnectionManager : public std::enable_shared_from_this<ConnectionManager>
   Ticket acquire(OnShard& here, Ask ask, Granted done);
   bool cancel(OnShard& here, Ticket ticket);
 
-  std::shared_ptr<InputSubscriber> subscribe(const Holder& holder, std::shared_ptr<InputSubscriber> subscriber);
-  void unsubscribe(const std::shared_ptr<InputSubscriber>& subscriber);
+  // An offer that is on its way when unsubscribe() returns still arrives; dropping it is right.
+  SubscriptionId subscribe(const Holder& holder, std::shared_ptr<InputSubscriber> subscriber);
+  void unsubscribe(SubscriptionId subscription);
 
   // A reservation that a node made ends (end of flow iteration, S5). Any thread; nothing if it is over.
   void release(const Reservation& reservation);
-  // Any node may change a stream that it does not use (S4). False: the id is unknown.
-  Reservation modify(const ConnectionId& id, Direction direction, StreamChange change);
+  // Any node may change a stream that it does not use (S4).
+  // Nothing: no such connection (any more).
+  std::optional<Reservation> modify(const ConnectionId& id, Direction direction, StreamChange change);
 
   // --- life --------------------------------------------------------------------------------------
   // Listens, or opens the minimum. port_in_use and the like: nothing is left behind.
-  virtual Result<void> start();
+  virtual Result<void> start() = 0;
   void pause();
   void resume();
   // No new streams; unused connections close now, used ones as they come back, at `drain_timeout` by
   // force (G9). Returns at once.
   void stop(Errc why, CloseCause cause, Duration drain_timeout);
-  bool idle() const;               // stopped, and nothing is left on any shard
+  bool ended() const noexcept { return ended_.load(); }  // stopped, and nothing is left on any shard
+  // Called once when that has come to be, on some shard. Set before start().
+  void on_ended(UniqueFunction<void()> told) { told_ = std::move(told); }
   void apply(std::shared_ptr<const ConfigurableService> service, bool has_client_input_node);
 
   ManagerSnapshot snapshot() const;
@@ -78,18 +83,26 @@ class ConnectionManager : public std::enable_shared_from_this<ConnectionManager>
   ConnectionManager(std::string name, std::shared_ptr<const ConfigurableService> service,
                     const PoolSettings& settings, std::vector<io::Shard*> shards, io::Network& network);
 
-  struct Pending;                  // a waiting request's callback
-  class PoolCall;                  // the lock, the pool, and its actions sent on their way
-  class ShardSide;                 // what of this manager lives on one shard
+  struct Pending;   // a waiting request's callback
+  class PoolCall;   // the lock, the pool, and its actions sent on their way
+  class ShardSide;  // what of this manager lives on one shard
   friend class StreamLease;
   friend struct ConnectionHome;
 
-  // Which of the two carries these out.
+  // What client and server do differently; on the shard named by `side`.
   virtual void open(OnShard& here, ShardSide& side, ConnectionRef connection) = 0;
-  virtual void abandon(OnShard& here, ShardSide& side, ConnectionRef connection) = 0;
-  virtual void stop_sources() {}   // server: the port is closed at once
+  virtual void accepted(OnShard& here, ShardSide& side, std::unique_ptr<io::Channel> channel) = 0;
+  // Under the lock, after each call of the pool: no log, no system call.
+  virtual void pool_changed(PoolCall&) {}
+  virtual void stop_listening() {}         // server: the port is free when it returns; not under the lock
+  virtual void stop_sources(PoolCall&) {}  // under the lock
+
+  ShardSide& side_of(OnShard& here) noexcept;
+  void say_failure(const std::string& text);  // kept for refusals and snapshots; logged, repeats counted
+  void forget_failure();                      // it works again
 
   std::string name_;
+  std::string address_text_;  // as address() was when it started
   ServiceKind kind_;
   std::vector<io::Shard*> shards_;
   io::Network& network_;
@@ -98,10 +111,24 @@ class ConnectionManager : public std::enable_shared_from_this<ConnectionManager>
  private:
   friend class PoolCall;
 
-  mutable std::mutex mutex_;       // the manager's one mutex: around the pool and what is declared below
+  void side_quit();
+
+  mutable std::mutex mutex_;  // the manager's one mutex: around the pool and what is declared below
   Pool pool_;
   std::shared_ptr<const ConfigurableService> service_;
-  std::string last_failure_;
+  std::string last_failure_;  // empty: the last attempt went well
+  TimePoint failure_said_at_{};
+  unsigned failure_repeats_ = 0;
+  std::unordered_map<std::uint64_t, Pending> pending_;  // by ticket
+  std::vector<std::unordered_map<std::uint64_t, Pending>::node_type> spare_pending_;
+  std::unordered_map<std::uint32_t, std::shared_ptr<InputSubscriber>> subscribers_;
+  TimePoint armed_for_ = kNever;  // what the home shard's timer is set to, or on its way to
+  bool stopping_ = false;
+  bool quitting_ = false;
+
+  std::atomic<std::size_t> sides_left_;
+  std::atomic<bool> ended_{false};
+  UniqueFunction<void()> told_;
 };
 
 }  // namespace connmgr

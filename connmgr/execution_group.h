@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "connmgr/configurable_service.h"
+#include "connmgr/connection_details_text.h"
 #include "connmgr/connection_manager.h"
 #include "connmgr/io/network.h"
 #include "connmgr/io/shard.h"
@@ -22,7 +23,7 @@
 namespace connmgr {
 
 struct ExecutionGroupSettings {
-  unsigned shards = 0;             // I/O threads; 0: one for each core, at most 8
+  unsigned shards = 0;  // I/O threads; 0: one for each core, at most 8
   std::string name = "default";
 };
 
@@ -37,7 +38,7 @@ class ManagerUse {
   ConnectionManager* operator->() const noexcept { return manager_.get(); }
   ConnectionManager& operator*() const noexcept { return *manager_; }
   explicit operator bool() const noexcept { return manager_ != nullptr; }
-  void end() noexcept;             // the last one stops the manager
+  void end() noexcept;  // the last one stops the manager
 
  private:
   friend class ExecutionGroup;
@@ -48,9 +49,10 @@ class ManagerUse {
 class ExecutionGroup {
  public:
   // With the real network, or the one given (tests: a simulated world).
-  explicit ExecutionGroup(const ExecutionGroupSettings& settings = {}, std::unique_ptr<io::Network> network = nullptr);
+  explicit ExecutionGroup(const ExecutionGroupSettings& settings = {},
+                          std::unique_ptr<io::Network> network = nullptr);
   explicit ExecutionGroup(const ExecutionGroupSettings& settings, io::Network& network);
-  ~ExecutionGroup();               // stop() with the longest drain_timeout of its services
+  ~ExecutionGroup();  // stop() with the longest drain_timeout of its services
   ExecutionGroup(const ExecutionGroup&) = delete;
   ExecutionGroup& operator=(const ExecutionGroup&) = delete;
 
@@ -68,30 +70,51 @@ class ExecutionGroup {
   std::vector<ManagerSnapshot> snapshots() const;
   std::uint32_t next_number() noexcept { return ++numbers_; }  // for flows and nodes, as in Holder
 
-  // Blocks until SIGINT or SIGTERM. (The caller then removes its flows and destroys the group.)
-  void run_until_signal();
+  // Blocks the calling thread until SIGINT or SIGTERM, and returns which. The caller then removes its
+  // flows and destroys the group. The two signals are blocked in every thread of the group, so that only
+  // this call takes them.
+  int run_until_signal();
   // Stops every manager; used connections have until their drain_timeout. stopped(): nothing is left.
   void begin_stop();
   bool stopped() const;
-  void stop();                     // both, blocking; not in a simulated world, never on a shard
+  void stop();  // both, blocking; not in a simulated world, never on a shard
 
  private:
   friend class ManagerUse;
   struct Entry {
     std::shared_ptr<ConnectionManager> manager;
     unsigned uses = 0;
+    std::uint64_t unused_since = 0;  // which end of use this is, for keep_manager
+  };
+  using ServicePointer = std::shared_ptr<const ConfigurableService>;
+  struct Wanted {
+    std::string key;         // of the manager (DESIGN 3.12)
+    ServicePointer service;  // with the address it is to have
   };
 
+  void run_threads();
+  Result<Wanted> resolve(ServiceKind kind, const ConnectionText& text) const;
+  ServicePointer find_by_name(ServiceKind kind, std::string_view name) const;
+  ServicePointer find_by_address(ServiceKind kind, std::string_view host, std::uint16_t port) const;
+  Result<std::uint16_t> port_of(const std::string& server_service) const;
   void end_use(const std::shared_ptr<ConnectionManager>& manager) noexcept;
+  void stop_later(const std::string& key, std::uint64_t unused_since, Duration after);
+  void stop_manager(std::map<std::string, Entry>::iterator entry);
+  std::vector<std::shared_ptr<ConnectionManager>> take_ended();
 
   std::unique_ptr<io::Network> own_network_;
   io::Network* network_ = nullptr;
   std::vector<std::unique_ptr<io::Shard>> shards_;
   std::vector<std::thread> threads_;
-  mutable std::mutex mutex_;       // the registry; before any manager's mutex (DESIGN 3.2)
-  std::map<std::string, Entry> managers_;                      // by manager key
-  std::vector<std::shared_ptr<ConnectionManager>> draining_;   // without users, not yet idle
-  std::vector<std::shared_ptr<const ConfigurableService>> services_;
+  std::vector<std::unique_ptr<io::Deadline>> keeping_;  // keep_manager; on shard 0
+  mutable std::mutex mutex_;  // the registry; before any manager's mutex (DESIGN 3.2)
+  std::condition_variable manager_ended_;
+  std::map<std::string, Entry> managers_;                     // by manager key
+  std::vector<std::shared_ptr<ConnectionManager>> draining_;  // without users, not yet idle
+  std::vector<ServicePointer> services_;
+  std::uint64_t ends_of_use_ = 0;
+  std::size_t not_ended_ = 0;  // managers that have threads' tasks left: in the registry or draining
+  bool stopping_ = false;
   std::atomic<std::uint32_t> numbers_{0};
 };
 

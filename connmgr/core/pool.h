@@ -240,6 +240,7 @@ class Pool {
   Errc last_connect_error() const noexcept;   // of the attempts since the last success
   std::vector<ConnectionView> connections() const;
   std::optional<ConnectionView> connection(ConnectionRef connection) const;
+  ConnectionId id_of(ConnectionRef connection) const;  // empty: no such connection
 
   // Calls check() on every rule that must hold between events; O(everything), for tests.
   void check_invariants() const;
