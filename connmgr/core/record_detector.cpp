@@ -10,16 +10,6 @@ namespace {
 
 using Kind = Detection::Kind;
 
-Detection ended(Kind kind, std::string_view unread) {
-  return {kind, unread.size(), 0, 0, ""};
-}
-
-// A stream that ends between records, or inside one that nothing but more bytes could complete.
-Detection waiting_or_ended(std::string_view unread, StreamEnd end) {
-  if (end == StreamEnd::open) return {};
-  return ended(unread.empty() ? Kind::no_more : Kind::incomplete, unread);
-}
-
 // How often a byte is expected in what people and programs send, roughly. Searching for the rarest byte of
 // a delimiter lets memchr run far; a wrong guess costs time and nothing else.
 int commonness(char c) {
@@ -87,7 +77,9 @@ RecordDetector::RecordDetector(const RecordFormat& format, std::size_t max_recor
     : format_(&format), max_record_bytes_(max_record_bytes), fixed_length_(format.length) {
   if (format.kind == RecordFormat::Kind::delimited) {
     by_line_ = format.line_end;
-    if (!by_line_) anchor_ = rarest_byte(format.delimiter);
+    by_byte_ = by_line_ || format.delimiter.size() == 1;
+    if (!by_line_ && by_byte_) end_byte_ = format.delimiter[0];
+    if (!by_byte_) anchor_ = rarest_byte(format.delimiter);
   }
   if (format.kind == RecordFormat::Kind::envelope) anchor_ = rarest_byte(format.end);
 }
@@ -105,6 +97,12 @@ Result<void> RecordDetector::set_fixed_length(std::size_t bytes) {
   }
   fixed_length_ = bytes;
   return {};
+}
+
+// A stream that ends between records, or inside one that nothing but more bytes could complete.
+Detection RecordDetector::waiting_or_ended(std::string_view unread, StreamEnd end) {
+  if (end == StreamEnd::open) return {};
+  return ended(unread.empty() ? Kind::no_more : Kind::incomplete, unread);
 }
 
 Detection RecordDetector::next_by_kind(std::string_view unread, StreamEnd end) {
@@ -158,15 +156,17 @@ std::size_t RecordDetector::find(std::string_view pattern, std::string_view unre
 // Too long is decided by what no further byte can change: no end that begins within the maximum is
 // possible any more. Deciding at the size of what happens to be there would depend on the cuts (D1).
 Detection RecordDetector::next_delimited(std::string_view unread, StreamEnd end) {
-  const bool lines = format_->line_end;
-  const std::size_t at = lines ? find_line_feed(unread) : find(format_->delimiter, unread, 0);
-  if (at != kNowhere) {
-    const std::size_t body = lines && at > 0 && unread[at - 1] == '\r' ? at - 1 : at;
-    if (body > max_record_bytes_) return ended(Kind::too_long, unread);
-    return record(at + (lines ? 1 : format_->delimiter.size()), 0, body);
+  std::size_t room_for_end = 1;
+  if (by_byte_) {  // next() has looked, and there is none; a CR may still turn out to be half of one
+    if (by_line_ && !unread.empty() && unread.back() == '\r') room_for_end = 2;
+  } else {
+    const std::size_t at = find(format_->delimiter, unread, 0);
+    if (at != kNowhere) {
+      if (at > max_record_bytes_) return ended(Kind::too_long, unread);
+      return record(at + format_->delimiter.size(), 0, at);
+    }
+    room_for_end = format_->delimiter.size();
   }
-  const bool half_line_end = lines && !unread.empty() && unread.back() == '\r';
-  const std::size_t room_for_end = half_line_end ? 2 : lines ? 1 : format_->delimiter.size();
   if (unread.size() >= room_for_end && unread.size() - room_for_end >= max_record_bytes_) {
     return ended(Kind::too_long, unread);
   }

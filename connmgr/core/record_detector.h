@@ -75,10 +75,14 @@ class RecordDetector {
   Detection next_length_prefix(std::string_view unread, StreamEnd end);
   Detection next_envelope(std::string_view unread, StreamEnd end);
 
-  std::size_t find_line_feed(std::string_view unread);
+  std::size_t find_end_byte(std::string_view unread);
   std::size_t find(std::string_view pattern, std::string_view unread, std::size_t begin);
   Detection record(std::size_t size, std::size_t body_offset, std::size_t body_size);
   Detection invalid(std::string_view unread, std::string reason);
+  static Detection ended(Detection::Kind kind, std::string_view unread) {
+    return {kind, unread.size(), 0, 0, ""};
+  }
+  static Detection waiting_or_ended(std::string_view unread, StreamEnd end);
 
   static constexpr std::size_t kNowhere = std::string_view::npos;
 
@@ -87,16 +91,18 @@ class RecordDetector {
   std::size_t fixed_length_;
   std::size_t scanned_ = 0;  // bytes of `unread` that need no second look
   std::uint8_t anchor_ = 0;  // which byte of the delimiter, or of the envelope's end, to look for
-  bool by_line_ = false;     // the format is line_end
+  char end_byte_ = '\n';     // by_byte_: what ends a record
+  bool by_byte_ = false;     // one byte ends a record: line_end, and custom delimiters of one byte
+  bool by_line_ = false;     // ... and a CR before it belongs to it
   bool any_record_ = false;  // infix: a delimiter has been seen, so a last piece will come
   bool last_piece_given_ = false;
   std::string reason_;
 };
 
-// Where the next line feed is; all there is are looked through when there is none.
-inline std::size_t RecordDetector::find_line_feed(std::string_view unread) {
+// Where the next end byte is; when there is none, none of what was looked through is looked at again.
+inline std::size_t RecordDetector::find_end_byte(std::string_view unread) {
   if (unread.size() <= scanned_) return kNowhere;  // memchr wants no null pointer, not even for 0 bytes
-  const void* const hit = std::memchr(unread.data() + scanned_, '\n', unread.size() - scanned_);
+  const void* const hit = std::memchr(unread.data() + scanned_, end_byte_, unread.size() - scanned_);
   if (hit) return static_cast<std::size_t>(static_cast<const char*>(hit) - unread.data());
   scanned_ = unread.size();
   return kNowhere;
@@ -110,12 +116,13 @@ inline Detection RecordDetector::record(std::size_t size, std::size_t body_offse
 
 // Lines are the format of most streams, and short: they are found here, without a call but to memchr.
 inline Detection RecordDetector::next(std::string_view unread, StreamEnd end) {
-  if (by_line_) {
-    const std::size_t at = find_line_feed(unread);
+  if (by_byte_) {
+    const std::size_t at = find_end_byte(unread);
     if (at != kNowhere) {
-      const std::size_t body = at - (at > 0 && unread[at - 1] == '\r' ? 1 : 0);
+      const std::size_t body = at - (by_line_ && at > 0 && unread[at - 1] == '\r' ? 1 : 0);
       if (body <= max_record_bytes_) [[likely]]
         return record(at + 1, 0, body);
+      return ended(Detection::Kind::too_long, unread);
     }
   }
   return next_by_kind(unread, end);

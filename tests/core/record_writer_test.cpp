@@ -129,6 +129,7 @@ TEST(RecordWriter, PutsTheRightLengthIntoTheHeaderOfTheBody) {
   RecordDefinition definition = definition_for(format);
 
   EXPECT_EQ(written(definition, "HD??abc"), "HD\0\3abc"_b);
+  EXPECT_EQ(written(definition, "HD??"), "HD\0\0"_b);
 
   definition.length_includes_prefix = true;
   EXPECT_EQ(written(definition, "HD??abc"), "HD\0\7abc"_b);
