@@ -18,9 +18,14 @@
 #include <vector>
 
 #include "connmgr/core/close_cause.h"
+#include "connmgr/core/connection_state.h"
+#include "connmgr/core/deadline_heap.h"
+#include "connmgr/core/demand.h"
 #include "connmgr/core/error.h"
 #include "connmgr/core/ids.h"
+#include "connmgr/core/index_list.h"
 #include "connmgr/core/limits.h"
+#include "connmgr/core/retry_schedule.h"
 #include "connmgr/core/stream.h"
 #include "connmgr/core/time.h"
 
@@ -28,7 +33,7 @@ namespace connmgr {
 
 // Who uses or has reserved a stream. Carried, compared and shown; never interpreted by the pool.
 struct Holder {
-  std::uint32_t flow = 0;         // numbers given by the execution group; 0: no flow (a plain caller)
+  std::uint32_t flow = 0;  // numbers given by the execution group; 0: no flow (a plain caller)
   std::uint32_t node = 0;
   std::uint64_t iteration = 0;
   const void* call_site = nullptr;
@@ -39,15 +44,15 @@ struct Holder {
 // A request for one stream, or for both of one connection in one step.
 struct Ask {
   Direction direction = Direction::output;
-  ConnectionId id;                // empty: any available stream; else that connection's (S3)
+  ConnectionId id;  // empty: any available stream; else that connection's (S3)
   // reserve or reserve_until_flow_end: the request waits until both streams are free to it, takes its
   // own and reserves the other in the same step (S4). Other values do nothing here.
   StreamChange other_stream = StreamChange::leave_unchanged;
-  bool with_data = false;         // input without id: only a stream that has something to read (N3)
+  bool with_data = false;            // input without id: only a stream that has something to read (N3)
   Duration data_timeout = kForever;  // with_data: how long to wait once a stream is there, but silent
   std::optional<Duration> connection_timeout;  // instead of the setting
-  bool may_open = true;           // false: never opens a connection for this request (Input nodes, G7)
-  ShardIndex shard = 0;           // of who asks: its own connections are preferred (S1)
+  bool may_open = true;  // false: never opens a connection for this request (Input nodes, G7)
+  ShardIndex shard = 0;  // of who asks: its own connections are preferred (S1)
   Holder holder;
 };
 
@@ -73,8 +78,8 @@ struct Grant {
 struct Answer {
   enum class Kind : std::uint8_t { granted, refused, waiting };
   Kind kind = Kind::refused;
-  Grant grant;                    // granted
-  Ticket ticket;                  // waiting: a grant or refuse action with this ticket follows, exactly one
+  Grant grant;    // granted
+  Ticket ticket;  // waiting: a grant or refuse action with this ticket follows, exactly one
   Errc refusal = Errc::pool_exhausted;  // refused
 };
 
@@ -94,17 +99,17 @@ struct Action {
   Kind kind = Kind::grant;
   Ticket ticket;
   SubscriptionId subscription;
-  Grant grant;                    // open, close, abort, abandon: connection and shard only
+  Grant grant;  // open, close, abort, abandon: connection and shard only
   Errc refusal = Errc::pool_exhausted;
   CloseCause cause = CloseCause::peer;
-  TimePoint waited_since{};       // grant, refuse
+  TimePoint waited_since{};  // grant, refuse
 };
 
 // What a user says when its use of a stream ends (S4).
 struct Return {
   StreamChange own = StreamChange::leave_unchanged;
   StreamChange other = StreamChange::leave_unchanged;
-  bool unread = false;            // input: bytes are left that nobody has read
+  bool unread = false;  // input: bytes are left that nobody has read
 };
 
 // The reservations that a return or a change has made; empty ones where none was.
@@ -115,36 +120,29 @@ struct Reserved {
 
 enum class PoolState : std::uint8_t { running, paused, stopping };
 
-enum class ConnectionState : std::uint8_t {
-  wants_permit,   // counted as connecting
-  connecting,
-  open,
-  closing,        // counts against the maximum until closed()
-  ended           // descriptor gone, but a stream is still in somebody's hands
-};
-
 // Exact at all times: part of the value, though equality of states leaves them out.
 struct PoolCounters {
-  std::uint64_t opened = 0;       // connections that became usable, accepted ones included
-  std::uint64_t closed = 0;       // of those
+  // opened = closed + those in use now: open, or closing after they were open.
+  std::uint64_t opened = 0;  // connections that became usable, accepted ones included
+  std::uint64_t closed = 0;  // of those: the descriptor is gone
   std::array<std::uint64_t, kCloseCauses> closed_by_cause{};
   std::uint64_t connect_attempts = 0;
   std::uint64_t connect_failures = 0;
   std::uint64_t refused_connections = 0;  // server: accepted and reset over the maximum (L9)
-  std::uint64_t gets = 0;         // streams handed out
-  std::uint64_t frees = 0;        // and given back
-  std::uint64_t waits = 0;        // requests that had to wait
+  std::uint64_t gets = 0;                 // streams handed out
+  std::uint64_t frees = 0;                // and given back
+  std::uint64_t waits = 0;                // requests that had to wait
   std::uint64_t timeouts = 0;
-  std::uint64_t refusals = 0;     // requests that ended without a stream, timeouts included
-  std::uint32_t peak_used = 0;    // most connections with a stream in use or reserved, at once
+  std::uint64_t refusals = 0;   // requests that ended without a stream, timeouts included
+  std::uint32_t peak_used = 0;  // most connections with a stream in use or reserved, at once
 };
 
 // How many there are now. `open` includes held and retiring ones; counted() is what L1 limits.
 struct PoolGauges {
-  std::uint32_t connecting = 0;   // wants_permit included
+  std::uint32_t connecting = 0;  // wants_permit included
   std::uint32_t open = 0;
   std::uint32_t closing = 0;
-  std::uint32_t used = 0;         // open, with a stream in use or reserved
+  std::uint32_t used = 0;  // open, with a stream in use or reserved
   std::uint32_t waiting = 0;
 
   std::uint32_t counted() const noexcept { return connecting + open + closing; }
@@ -153,16 +151,19 @@ struct PoolGauges {
 // One connection as administration and error texts show it.
 struct ConnectionView {
   ConnectionRef connection;
-  std::uint64_t number = 0;       // counts up from 1 in each pool: the connection's public number
+  std::uint64_t number = 0;  // counts up from 1 in each pool: the connection's public number
   ConnectionState state = ConnectionState::connecting;
   ShardIndex shard = 0;
-  std::array<StreamState, 2> streams{};   // by Direction
+  std::array<StreamState, 2> streams{};  // by Direction
   std::array<Holder, 2> holders{};
-  std::array<TimePoint, 2> since{};       // taken or reserved at
+  std::array<TimePoint, 2> since{};  // taken or reserved at
   TimePoint opened_at{};
   bool input_ended = false;
   bool retiring = false;
 };
+
+// What a request for the id of a connection that ended for this cause is told.
+Errc errc_of_end(CloseCause cause) noexcept;
 
 class Pool {
  public:
@@ -171,14 +172,14 @@ class Pool {
   Pool(const PoolSettings& settings, std::uint32_t shards, IdKey key, std::uint64_t seed = 1);
 
   // --- life of the pool -------------------------------------------------------------------------
-  void start(TimePoint now);            // fills up to the minimum
-  void pause();                         // no hand-out, no connection opened or admitted; requests wait
+  void start(TimePoint now);  // fills up to the minimum
+  void pause();               // no hand-out, no connection opened or admitted; requests wait
   void resume(TimePoint now);
   // Every waiter is refused with `why`, unused connections close, used ones when they come back. After
   // it the pool only empties: idle() says when nothing is left.
   void stop(Errc why, CloseCause cause, TimePoint now);
   void abort_all(CloseCause cause, TimePoint now);  // after stop: what is still open ends by force
-  bool idle() const noexcept;           // no connection, not even an ended one that somebody holds
+  bool idle() const noexcept;  // no connection, not even an ended one that somebody holds
   // New settings, at once and for waiters too (V7): a longer connection_timeout counts what they have
   // waited; a raised maximum serves them; a lowered one retires connections as they come back.
   void apply(const PoolSettings& settings, TimePoint now);
@@ -209,12 +210,12 @@ class Pool {
 
   // --- what happens to connections ----------------------------------------------------------------
   void permit_granted(TimePoint now);
-  void permit_refused(TimePoint now);   // tried again when the schedule says so
+  void permit_refused(TimePoint now);  // tried again when the schedule says so
   void opened(ConnectionRef connection, TimePoint now);
   void open_failed(ConnectionRef connection, Errc why, TimePoint now);  // the attempt left nothing open
   // A server's listener has a new connection. Nothing: turned away (maximum reached, paused, stopping).
   std::optional<Grant> admit(ShardIndex shard, TimePoint now);
-  bool admits() const noexcept;         // false: the next one would be turned away (L9 `pause`)
+  bool admits() const noexcept;  // false: the next one would be turned away (L9 `pause`)
   void data_arrived(ConnectionRef connection, TimePoint now);  // bytes to read, nobody is using the input
   // The peer closed its side. `unread`: bytes are still there to read (T6).
   void input_ended(ConnectionRef connection, bool unread, TimePoint now);
@@ -237,7 +238,7 @@ class Pool {
   const PoolSettings& settings() const noexcept;
   const PoolCounters& counters() const noexcept;
   const PoolGauges& gauges() const noexcept;
-  Errc last_connect_error() const noexcept;   // of the attempts since the last success
+  Errc last_connect_error() const noexcept;  // of the attempts since the last success; Errc{}: none
   std::vector<ConnectionView> connections() const;
   std::optional<ConnectionView> connection(ConnectionRef connection) const;
   ConnectionId id_of(ConnectionRef connection) const;  // empty: no such connection
@@ -246,6 +247,173 @@ class Pool {
   void check_invariants() const;
   // Equal fingerprints: states from which the same events lead to the same actions (relative times).
   std::uint64_t fingerprint(TimePoint now) const;
+
+ private:
+  // Lists of connections on which something lies ready for requests without an id. A connection is on
+  // each shelf that its state entitles it to (shelves_of), once for each shard.
+  enum Shelf : std::uint8_t {
+    kOutput,
+    kInput,
+    kBoth,    // both streams available and free: for requests that reserve the other
+    kUnread,  // the input is available and free, and has something to read
+    kUnreadBoth
+  };
+  static constexpr int kShelves = 5;
+
+  // What an open connection counts for; gauges_.used is the first.
+  enum Tally : std::uint8_t { kUsed, kUsable, kLive };
+
+  // Where requests wait: any-requests by what they need, requests by id at their connection.
+  enum Queue : std::uint8_t {
+    kAnyOutput,
+    kAnyOutputBoth,
+    kAnyInput,
+    kAnyInputBoth,
+    kWithData,
+    kWithDataBoth,
+    kById
+  };
+  static constexpr int kAnyQueues = 6;
+
+  struct Stream {
+    StreamState state = StreamState::available_free;
+    std::uint32_t reservation = 0;   // its number while reserved
+    std::array<IndexList, 2> by_id;  // waiting requests; [1]: those that reserve the other too
+    Holder holder;
+    TimePoint since{};
+  };
+  struct Slot {
+    std::uint32_t generation = 0;
+    ConnectionState state = ConnectionState::gone;
+    std::uint8_t shelves = 0;  // bit by Shelf: where it lies now
+    ShardIndex shard = 0;
+    bool unread = false;  // bytes that nobody has read, while the input is free
+    bool input_ended = false;
+    bool retiring = false;  // closes as soon as it is unused and unreserved
+    bool opened = false;    // became usable once
+    bool proven = false;    // carried something: ends no attempt too early (C2)
+    bool forced = false;    // abort or abandon has been said: no need to say it again
+    bool has_permit = false;
+    std::uint8_t tallies = 0;             // bit by Tally: what it counts for now
+    CloseCause cause = CloseCause::peer;  // of retiring, then of closing
+    std::array<Stream, 2> streams;        // by Direction
+    std::array<IndexLinks, kShelves> links;
+    std::uint32_t reservations_made = 0;
+    std::uint64_t secret = 0;
+    std::uint64_t number = 0;
+    TimePoint opened_at{};
+  };
+  struct Waiter {
+    std::uint64_t ticket = 0;  // 0: free
+    Queue queue = kAnyOutput;
+    IndexLinks links;  // of its queue
+    TimePoint since{};
+    Ask ask;
+  };
+  struct Subscriber {
+    SubscriptionId id;
+    Holder holder;
+  };
+
+  // pool_waiters.cpp: requests
+  static Queue queue_of(const Ask& ask) noexcept;
+  static Shelf shelf_for(Queue queue) noexcept;
+  SlotIndex choose(Queue queue, ShardIndex shard) noexcept;
+  bool serves(const Slot& slot, const Ask& ask) const noexcept;  // by id, now
+  bool reachable_by_id(const Slot& slot) const noexcept;
+  Grant take(SlotIndex index, const Ask& ask, TimePoint now);
+  Answer wait(const Ask& ask, Queue queue, TimePoint now);
+  Answer refused(Errc why) noexcept;
+  Errc why_nothing_came(const Ask& ask, Queue queue) const noexcept;
+  IndexList& line_of(const Waiter& waiter) noexcept;  // the list it waits in
+  std::uint32_t oldest_for(SlotIndex index) const noexcept;
+  void grant_waiter(std::uint32_t waiter, SlotIndex slot, TimePoint now);
+  void refuse_waiter(std::uint32_t waiter, Errc why, TimePoint now);
+  void remove_waiter(std::uint32_t waiter);
+  void refuse_by_id(Slot& slot, Errc why, TimePoint now);
+  std::vector<std::uint32_t> waiters_in_order() const;
+  Duration patience_of(const Ask& ask) const noexcept;
+  void set_deadlines(std::uint32_t waiter);
+  TimePoint data_deadline(const Waiter& waiter) const noexcept;
+  std::uint32_t next_due(TimePoint now);
+  bool stream_there(int both) const noexcept { return on_shelf_[both ? kBoth : kInput] != 0; }
+  void serve(SlotIndex index, TimePoint now);
+  void serve_all(TimePoint now);
+  void offer_unread(SlotIndex index, TimePoint now);
+
+  // pool_connections.cpp: connections
+  Slot* slot_at(ConnectionRef connection) noexcept;
+  const Slot* slot_at(ConnectionRef connection) const noexcept;
+  SlotIndex new_slot(ConnectionState state, TimePoint now);
+  void vacate(SlotIndex index, ConnectionEvent event);
+  void become_open(SlotIndex index, TimePoint now);
+  void open_one(TimePoint now);
+  void abandon(SlotIndex index, CloseCause cause, TimePoint now);
+  void begin_close(SlotIndex index, CloseCause cause, Action::Kind how, TimePoint now);
+  void retire(SlotIndex index, CloseCause cause, TimePoint now);
+  void came_back(SlotIndex index, TimePoint now);
+  void shrink(TimePoint now);
+  bool over_maximum() const noexcept;
+  bool may_close_now(const Slot& slot) const noexcept;
+  void settle(SlotIndex index, TimePoint now);
+  void meet_demand(TimePoint now);
+  Demand demand() const noexcept;
+  bool somebody_wants_connection() const noexcept;
+  void prove(Slot& slot) noexcept;
+  void judge_lifetime(const Slot& slot, CloseCause cause, TimePoint now);
+
+  // pool.cpp: streams
+  static std::uint8_t shelves_of(const Slot& slot) noexcept;
+  static std::uint8_t tallies_of(const Slot& slot) noexcept;
+  void refile(SlotIndex index, TimePoint now);
+  Reservation change(SlotIndex index, Direction direction, StreamChange change, const Holder& holder,
+                     TimePoint now);
+  Grant grant_of(SlotIndex index, Direction direction) const noexcept;
+  Action& act(Action::Kind kind);
+
+  PoolSettings settings_;
+  IdKey key_;
+  PoolState state_ = PoolState::running;
+  Errc stop_error_ = Errc::manager_stopped;
+  CloseCause stop_cause_ = CloseCause::shutdown;
+
+  std::vector<Slot> slots_;
+  std::vector<SlotIndex> free_slots_;
+  std::vector<IndexList> shelves_;  // [shelf * shards + shard]
+  std::uint32_t shards_;
+  ShardIndex next_shard_ = 0;  // round robin
+  std::array<std::uint32_t, kShelves> on_shelf_{};
+  std::array<TimePoint, kShelves> filled_since_{};
+  std::vector<std::uint32_t> of_shard_;  // connections: a new one goes where the fewest are
+
+  std::vector<Waiter> waiters_;
+  std::vector<std::uint32_t> free_waiters_;
+  std::uint64_t requests_ = 0;  // that ever waited
+  std::array<IndexList, kAnyQueues> queues_;
+  std::array<std::uint32_t, kAnyQueues> may_open_{};  // waiting there, and may open a connection
+  // A request with data has two limits, and which one holds changes whenever the last silent stream goes
+  // or the first one comes. So it is in two heaps, and each time only one of them is asked. [both]
+  DeadlineHeap limits_;                         // connection_timeout of all others
+  std::array<DeadlineHeap, 2> without_stream_;  // connection_timeout of requests with data
+  std::array<DeadlineHeap, 2> beside_silent_;   // data_timeout; may be too early, is then set anew
+
+  std::vector<Subscriber> subscribers_;
+  std::size_t next_subscriber_ = 0;
+  std::uint32_t subscriptions_ = 0;  // ever made
+
+  RetrySchedule retry_;
+  RetrySchedule permit_retry_;
+  bool peer_down_ = false;
+  Errc last_connect_error_{};
+  TimePoint retry_wake_ = kNever;
+  std::uint64_t connections_ = 0;  // ever made
+  std::uint32_t occupied_ = 0;
+  std::uint32_t live_ = 0;    // open and not retiring
+  std::uint32_t usable_ = 0;  // of those: input not ended
+
+  std::vector<Action> actions_;
+  PoolCounters counters_;
+  PoolGauges gauges_;
 };
 
 }  // namespace connmgr
