@@ -283,6 +283,9 @@ TEST(LengthPrefix, RefusesALengthThatComesOutBelowZeroOrBeyondSixtyFourBits) {
 
   EXPECT_THAT(read(below, "\1abc", StreamEnd::open), ElementsAre(kInvalid));
   EXPECT_THAT(read(beyond, std::string(8, '\xff'), StreamEnd::open), ElementsAre(kInvalid));
+
+  beyond.length_includes_prefix = true;  // 1 more, 8 less: within 64 bits again, and more than any maximum
+  EXPECT_THAT(read(beyond, std::string(8, '\xff'), StreamEnd::open), ElementsAre(kTooLong));
 }
 
 TEST(LengthPrefix, SaysWhichLengthWasWrong) {

@@ -97,13 +97,14 @@ inline Step length_prefix(const RecordFormat& format, std::size_t max, const std
     std::string prefix = rest.substr(format.prefix_offset, format.prefix_bytes);
     if (format.encoding == RecordFormat::Encoding::little_endian) prefix = {prefix.rbegin(), prefix.rend()};
     const bool digits = format.encoding == RecordFormat::Encoding::ascii_digits;
-    long double length = 0;  // 64 bits of mantissa: exact for each length that a prefix can hold
+    long double length = 0;  // of 64 bits or more: exact for each length that a prefix can hold
     for (const char c : prefix) {
       if (digits && (c < '0' || c > '9')) return failure(Kind::invalid);
       length = digits ? length * 10 + (c - '0') : length * 256 + static_cast<unsigned char>(c);
     }
-    length += static_cast<long double>(format.adjustment);
-    if (format.length_includes_prefix) length -= static_cast<long double>(header);
+    long double change = static_cast<long double>(format.adjustment);
+    if (format.length_includes_prefix) change -= static_cast<long double>(header);
+    length += change;  // in one step: a sum beyond 64 bits may be rounded, but stays beyond
     if (length < 0 || length >= 18446744073709551616.0L) return failure(Kind::invalid);
     const bool keeps_header = format.prefix_offset > 0;
     if (length + static_cast<long double>(keeps_header ? header : 0) > static_cast<long double>(max)) {
