@@ -114,9 +114,11 @@ void Pool::permit_granted(TimePoint now) {
     Slot& slot = slots_[index];
     if (slot.state != ConnectionState::wants_permit) continue;
     slot.has_permit = true;
-    if (state_ != PoolState::running) {
+    // The maximum may have been lowered meanwhile, with a connection that still closes counted in it.
+    const bool room = settings_.max_connections == 0 || gauges_.counted() <= settings_.max_connections;
+    if (state_ != PoolState::running || !room) {
       abandon(index, CloseCause::never_opened, now);
-      return;
+      return meet_demand(now);
     }
     slot.state = *next(slot.state, ConnectionEvent::permit_granted);
     ++counters_.connect_attempts;
