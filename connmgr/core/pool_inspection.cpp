@@ -36,6 +36,11 @@ std::vector<ConnectionView> Pool::connections() const {
   return views;
 }
 
+ConnectionId Pool::id_of(ConnectionRef connection) const {
+  const Slot* const slot = slot_at(connection);
+  return slot ? ConnectionId{connection.slot, connection.generation, slot->secret} : ConnectionId{};
+}
+
 std::optional<ConnectionView> Pool::connection(ConnectionRef connection) const {
   const Slot* const slot = slot_at(connection);
   if (slot == nullptr) return std::nullopt;
