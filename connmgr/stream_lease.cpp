@@ -112,9 +112,9 @@ Result<std::uint64_t> StreamLease::send(OnShard& here, const RecordDefinition& d
   if (auto framed = frame_record(definition, body, home_->records_out == 0, frame); !framed) {
     return framed.error();
   }
-  home_->connection.send(here, frame.before, body, frame.after, waiter);
+  home_->connection.send(here, frame.before, frame.body, frame.after, waiter);
   add(home_->side.records_out, 1);
-  add(home_->side.bytes_out, frame.before.size() + body.size() + frame.after.size());
+  add(home_->side.bytes_out, frame.size());
   return ++home_->records_out;
 }
 

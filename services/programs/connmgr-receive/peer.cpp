@@ -89,7 +89,7 @@ void Peer::answer(std::string_view record) {
     return receiver_.verifier().broken("the reply to " + name_ + " cannot be sent: " + framed.error().text);
   first_reply_ = false;
   out_.append(frame.before);
-  out_.append(body);
+  out_.append(frame.body);
   out_.append(frame.after);
 }
 

@@ -127,9 +127,9 @@ void Lane::compose(Time now, Time due) {
     return;
   }
   out_.append(frame.before);
-  out_.append(body);
+  out_.append(frame.body);
   out_.append(frame.after);
-  sender_.sent(frame.before.size() + body.size() + frame.after.size());
+  sender_.sent(frame.size());
   ++composed_on_connection_;
   if (options.reply == Reply::none) return;
   outstanding_[(oldest_ + outstanding_count_++) % outstanding_.size()] = {sequence_, std::min(now, due)};
