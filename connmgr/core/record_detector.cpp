@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -82,6 +83,20 @@ RecordDetector::RecordDetector(const RecordFormat& format, std::size_t max_recor
     if (!by_byte_) anchor_ = rarest_byte(format.delimiter);
   }
   if (format.kind == RecordFormat::Kind::envelope) anchor_ = rarest_byte(format.end);
+}
+
+std::size_t RecordDetector::most_unread() const noexcept {
+  std::size_t around = 1;  // the byte that is one too many
+  switch (format_->kind) {
+    case RecordFormat::Kind::connection_closed:
+    case RecordFormat::Kind::fixed_length:
+    case RecordFormat::Kind::parsed: break;
+    case RecordFormat::Kind::delimited: around = by_line_ ? 2 : format_->delimiter.size(); break;
+    case RecordFormat::Kind::length_prefix: around = format_->header_bytes(); break;
+    case RecordFormat::Kind::envelope: around = format_->start.size() + format_->end.size(); break;
+  }
+  const std::size_t sum = max_record_bytes_ + around;
+  return sum < around ? std::numeric_limits<std::size_t>::max() : sum;
 }
 
 Result<void> RecordDetector::set_fixed_length(std::size_t bytes) {

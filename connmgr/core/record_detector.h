@@ -59,6 +59,10 @@ class RecordDetector {
   // A stream that has ended never gives need_more.
   Detection next(std::string_view unread, StreamEnd end);
 
+  // With this many bytes unread, next() never gives need_more: a buffer that can grow so far never stalls.
+  // It is max_record_bytes and what may stand around a body.
+  std::size_t most_unread() const noexcept;
+
   // Fixed length told by a message (SPEC 15, `length`): holds for each record from now on. Refuses 0, and
   // more than the maximum.
   Result<void> set_fixed_length(std::size_t bytes);

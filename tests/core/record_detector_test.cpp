@@ -500,6 +500,28 @@ TEST(RecordDetector, GoesOnAtADelimiterThatStraddlesTwoReadsD1) {
   EXPECT_EQ(found.body_size, 2u);
 }
 
+// Each read() above checks that nothing waits with that many bytes; here, that one byte less may have to.
+TEST(RecordDetector, KnowsHowManyBytesItNeedsAtMostD4) {
+  RecordFormat header = records::length_prefix(2);
+  header.prefix_offset = 3;
+  const std::pair<RecordFormat, std::string> waiting[] = {{records::connection_closed(), "abc"},
+                                                          {records::line_end(), "abc\r"},
+                                                          {records::delimited("--"), "abc-"},
+                                                          {records::mllp(),
+                                                           "\x0b"
+                                                           "abc\x1c"},
+                                                          {records::length_prefix(4), "\0\0\0\3ab"_b}};
+  for (const auto& [format, bytes] : waiting) {
+    RecordDetector detector(format, 3);
+
+    EXPECT_EQ(detector.next(bytes, StreamEnd::open).kind, Detection::Kind::need_more);
+    EXPECT_EQ(detector.most_unread(), bytes.size() + 1);
+  }
+  EXPECT_EQ(RecordDetector(header, 100).most_unread(), 105u);
+  constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
+  EXPECT_EQ(RecordDetector(header, kAll).most_unread(), kAll);
+}
+
 TEST(RecordDetector, TakesAnyMaximum) {
   for (const std::size_t max : {std::size_t{0}, std::numeric_limits<std::size_t>::max()}) {
     const Found x = max == 0 ? kTooLong : a_record("x");

@@ -191,6 +191,7 @@ inline std::vector<Found> records_in_pieces(const RecordFormat& format, std::siz
                                      bytes.begin() + static_cast<std::ptrdiff_t>(arrived));
       const Detection found = detector.next({unread.data(), unread.size()}, as_known);
       if (found.kind == Detection::Kind::need_more) {
+        if (unread.size() >= detector.most_unread()) throw std::logic_error("waits for more than it should");
         if (as_known == end && arrived == bytes.size()) all.push_back({found.kind, ""});
         return true;
       }
