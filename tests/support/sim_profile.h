@@ -6,6 +6,7 @@
 //   world.at("bank", 7000).to_client.reset_after = 100;           // reset once 100 reply bytes arrived
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -33,7 +34,7 @@ struct SimFaults {
   std::optional<std::size_t> end_after;         // a FIN to the receiver; what is sent later is swallowed
   std::optional<std::size_t> silent_after;      // nothing arrives any more, either way
   std::optional<std::size_t> fail_write_after;  // counted at the sender: the write fails with write_error
-  std::error_code write_error = std::make_error_code(std::errc::no_buffer_space);
+  std::error_code write_error{ENOBUFS, std::system_category()};
 };
 
 struct SimProfile {
