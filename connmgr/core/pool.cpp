@@ -103,7 +103,7 @@ Reserved Pool::give_back(ConnectionRef connection, Direction direction, const Re
   check(slot != nullptr && in_use(slot->streams[at(direction)].state), "give_back of a stream not in use");
   Stream& stream = slot->streams[at(direction)];
   ++counters_.frees;
-  stream.state = *next(stream.state, StreamEvent::returned);
+  move(stream, StreamEvent::returned);
   stream.since = now;
   const Holder holder = stream.holder;
   if (!reserved(stream.state)) stream.holder = {};
@@ -156,7 +156,7 @@ Reservation Pool::change(SlotIndex index, Direction direction, StreamChange how,
   Slot& slot = slots_[index];
   Stream& stream = slot.streams[at(direction)];
   if (how == StreamChange::release) {
-    stream.state = *next(stream.state, StreamEvent::made_available);
+    move(stream, StreamEvent::made_available);
     stream.reservation = 0;
     if (!in_use(stream.state)) {
       stream.holder = {};
@@ -164,7 +164,7 @@ Reservation Pool::change(SlotIndex index, Direction direction, StreamChange how,
     }
     return {};
   }
-  stream.state = *next(stream.state, StreamEvent::made_reserved);
+  move(stream, StreamEvent::made_reserved);
   stream.reservation = ++slot.reservations_made;
   if (!in_use(stream.state)) {
     stream.holder = holder;
@@ -176,7 +176,7 @@ Reservation Pool::change(SlotIndex index, Direction direction, StreamChange how,
 Grant Pool::take(SlotIndex index, const Ask& ask, TimePoint now) {
   Slot& slot = slots_[index];
   Stream& stream = slot.streams[at(ask.direction)];
-  stream.state = *next(stream.state, ask.id ? StreamEvent::taken_by_id : StreamEvent::taken);
+  move(stream, ask.id ? StreamEvent::taken_by_id : StreamEvent::taken);
   stream.holder = ask.holder;
   stream.since = now;
   ++counters_.gets;

@@ -363,6 +363,16 @@ class Pool {
   void judge_lifetime(const Slot& slot, CloseCause cause, TimePoint now);
 
   // pool.cpp: streams
+  static void move(Stream& stream, StreamEvent event) {
+    const std::optional<StreamState> to = next(stream.state, event);
+    check(to.has_value(), "a stream moves as its table says");
+    stream.state = *to;
+  }
+  static void move(Slot& slot, ConnectionEvent event) {
+    const std::optional<ConnectionState> to = next(slot.state, event);
+    check(to.has_value(), "a connection moves as its table says");
+    slot.state = *to;
+  }
   static std::uint8_t shelves_of(const Slot& slot) noexcept;
   static std::uint8_t tallies_of(const Slot& slot) noexcept;
   void refile(SlotIndex index, TimePoint now);

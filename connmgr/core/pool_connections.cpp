@@ -52,7 +52,7 @@ SlotIndex Pool::new_slot(ConnectionState state, TimePoint now) {
 
 void Pool::vacate(SlotIndex index, ConnectionEvent event) {
   Slot& slot = slots_[index];
-  slot.state = *next(slot.state, event);
+  move(slot, event);
   check(slot.state == ConnectionState::gone && slot.shelves == 0, "a slot is vacated at its end only");
   --occupied_;
   // A slot whose generations are used up is never used again, so that no id ever comes twice.
@@ -120,7 +120,7 @@ void Pool::permit_granted(TimePoint now) {
       abandon(index, CloseCause::never_opened, now);
       return meet_demand(now);
     }
-    slot.state = *next(slot.state, ConnectionEvent::permit_granted);
+    move(slot, ConnectionEvent::permit_granted);
     ++counters_.connect_attempts;
     act(Action::Kind::open).grant = grant_of(index, Direction::input);
     return;
@@ -153,7 +153,7 @@ void Pool::opened(ConnectionRef connection, TimePoint now) {
 
 void Pool::become_open(SlotIndex index, TimePoint now) {
   Slot& slot = slots_[index];
-  slot.state = *next(slot.state, ConnectionEvent::opened);
+  move(slot, ConnectionEvent::opened);
   slot.opened = true;
   slot.opened_at = now;
   slot.streams[0].since = slot.streams[1].since = now;
@@ -240,7 +240,7 @@ void Pool::closed(ConnectionRef connection, TimePoint now) {
   Slot* const slot = slot_at(connection);
   if (slot == nullptr || slot->state == ConnectionState::ended) return;
   check(slot->state == ConnectionState::closing, "closed() of a connection that nobody has ended");
-  slot->state = *next(slot->state, ConnectionEvent::descriptor_closed);
+  move(*slot, ConnectionEvent::descriptor_closed);
   --gauges_.closing;
   --of_shard_[slot->shard];
   if (slot->opened) {
@@ -265,7 +265,7 @@ void Pool::abandon(SlotIndex index, CloseCause cause, TimePoint) {
     --of_shard_[slot.shard];
     return vacate(index, ConnectionEvent::abandoned);
   }
-  slot.state = *next(slot.state, ConnectionEvent::abandoned);
+  move(slot, ConnectionEvent::abandoned);
   slot.cause = cause;
   slot.forced = true;
   ++gauges_.closing;
@@ -277,13 +277,13 @@ void Pool::abandon(SlotIndex index, CloseCause cause, TimePoint) {
 void Pool::begin_close(SlotIndex index, CloseCause cause, Action::Kind how, TimePoint now) {
   Slot& slot = slots_[index];
   judge_lifetime(slot, cause, now);
-  slot.state = *next(slot.state, ConnectionEvent::close_started);
+  move(slot, ConnectionEvent::close_started);
   slot.cause = cause;
   slot.forced = how == Action::Kind::abort;
   --gauges_.open;
   ++gauges_.closing;
   for (Stream& stream : slot.streams) {  // reservations end with the connection; uses go on until given back
-    stream.state = *next(stream.state, StreamEvent::made_available);
+    move(stream, StreamEvent::made_available);
     stream.reservation = 0;
   }
   refile(index, now);

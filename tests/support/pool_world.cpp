@@ -166,6 +166,7 @@ void World::on_grant(const Grant& grant, const Ask& ask) {
   check(!known->held[at(grant.direction)], "violation: a stream has two users");
   check(grant.direction == ask.direction && grant.id == known->id,
         "violation: the grant is another stream's");
+  check(ask.id || !retiring(*known), "violation: a retiring connection goes without id");
   if (ask.id) {
     check(grant.id == ask.id, "violation: by id means that connection and no other");
   } else {
@@ -175,6 +176,8 @@ void World::on_grant(const Grant& grant, const Ask& ask) {
   }
   if (reserves_other(ask)) {
     check(!known->held[at(other(ask.direction))], "violation: the other stream is reserved while in use");
+    check(grant.other_reservation.direction == other(ask.direction),
+          "violation: the wrong stream is reserved");
     check(bool(grant.other_reservation), "violation: the other stream is not reserved in the same step");
     check(ask.id || known->reservation[at(other(ask.direction))] == 0,
           "violation: somebody else's reservation is taken over");
@@ -182,6 +185,75 @@ void World::on_grant(const Grant& grant, const Ask& ask) {
   known->held[at(grant.direction)] = true;
   held_.push_back({grant.connection, grant.direction});
   note(grant.other_reservation);
+}
+
+bool World::retiring(const Known& known) const {
+  const auto view = pool_.connection(known.connection);
+  return view && view->retiring;
+}
+
+// By the shell's own books: may this request have its stream of this connection now?
+bool World::could_have(const Known& known, const Ask& ask) const {
+  const std::size_t own = at(ask.direction);
+  const std::size_t else_ = at(other(ask.direction));
+  if (known.stage != Known::Stage::open || known.held[own]) return false;
+  if (reserves_other(ask) && known.held[else_]) return false;
+  if (ask.id) {
+    const bool reserved = known.reservation[0] != 0 || known.reservation[1] != 0;
+    return ask.id == known.id && (!retiring(known) || reserved);
+  }
+  if (retiring(known) || known.reservation[own] != 0) return false;
+  if (reserves_other(ask) && known.reservation[else_] != 0) return false;
+  return ask.with_data ? known.unread : !known.ended_by_peer;
+}
+
+// What administration is shown is what happened.
+void World::check_views() const {
+  for (const Known& known : connections_) {
+    const auto view = pool_.connection(known.connection);
+    check(view.has_value(), "violation: a connection is gone before its descriptor");
+    for (const Direction direction : {input, output}) {
+      const StreamState state = view->streams[at(direction)];
+      check(in_use(state) == known.held[at(direction)], "violation: in use is who was granted it");
+      check(reserved(state) == (known.reservation[at(direction)] != 0),
+            "violation: reserved is what was asked");
+    }
+  }
+}
+
+void World::check_nobody_waits_in_vain() const {
+  if (pool_.state() != PoolState::running) return;
+  const PoolSettings& settings = pool_.settings();
+  long attempts = permits_asked_;
+  std::size_t live = 0;
+  for (const Known& known : connections_) {
+    const bool attempted = known.stage == Known::Stage::attempted;
+    const bool open = known.stage == Known::Stage::open;
+    attempts += attempted;
+    live += attempted || (open && !retiring(known));
+    for (const Waiting& waiting : waiting_) {
+      check(!could_have(known, waiting.ask), "violation: a request waits beside a stream that it could have");
+    }
+    Ask offered;
+    offered.direction = input;
+    offered.with_data = true;
+    check(subscriptions_.empty() || !could_have(known, offered), "violation: bytes lie beside an Input node");
+  }
+  for (const Known& known : connections_) {
+    const bool unused = !known.held[0] && !known.held[1] && !known.reservation[0] && !known.reservation[1];
+    check(known.stage != Known::Stage::open || !unused || retiring(known) || settings.max_connections == 0 ||
+              live <= settings.max_connections || known.ended_by_peer,
+          "violation: an unused connection stays over the maximum");
+  }
+
+  const TimePoint deadline = pool_.next_deadline();
+  check(waiting_.empty() || deadline <= now_ + settings.connection_timeout, "violation: a wait without end");
+  if (settings.role == PoolRole::server || attempts != 0) return;
+  const bool room = settings.max_connections == 0 || connections_.size() < settings.max_connections;
+  bool wanted = live < settings.min_connections;
+  for (const Waiting& waiting : waiting_) wanted = wanted || (!waiting.ask.id && !waiting.ask.with_data);
+  check(!room || !wanted || deadline <= now_ + settings.retry.delay,
+        "violation: a connection is wanted, and neither tried nor planned");
 }
 
 void World::note(const Reservation& reservation) {
@@ -200,6 +272,8 @@ void World::carry_out_actions() {
   pool_.clear_actions();
   for (const Action& action : actions) carry_out(action);
   pool_.check_invariants();
+  check_views();
+  check_nobody_waits_in_vain();
   probe();
 }
 
@@ -211,11 +285,8 @@ void World::carry_out(const Action& action) {
     case Action::Kind::grant: {
       check(waiting != waiting_.end(), "violation: a request is served twice, or after its end");
       for (const Waiting& earlier : waiting_) {
-        const bool same = earlier.ask.direction == waiting->ask.direction &&
-                          earlier.ask.id == waiting->ask.id &&
-                          earlier.ask.other_stream == waiting->ask.other_stream &&
-                          earlier.ask.with_data == waiting->ask.with_data;
-        check(!same || earlier.ticket >= waiting->ticket, "violation: a later request overtakes");
+        check(earlier.ticket >= waiting->ticket || known == nullptr || !could_have(*known, earlier.ask),
+              "violation: a later request overtakes");
       }
       const Ask ask = waiting->ask;
       waiting_.erase(waiting);

@@ -74,12 +74,16 @@ class World {
     Ask ask;
   };
 
+  bool retiring(const Known& known) const;
   std::vector<Ask> asks() const;
   void carry_out_actions();
   void carry_out(const Action& action);
   void on_grant(const Grant& grant, const Ask& ask);
   void note(const Reservation& reservation);
   void end_reservations(Known& known);
+  bool could_have(const Known& known, const Ask& ask) const;
+  void check_nobody_waits_in_vain() const;
+  void check_views() const;
   void probe();
   Known* find(ConnectionRef connection);
 
