@@ -74,8 +74,11 @@ std::optional<std::uint64_t> changed_by(std::uint64_t length, std::int64_t chang
 
 }  // namespace
 
-RecordDetector::RecordDetector(const RecordFormat& format, std::size_t max_record_bytes)
-    : format_(&format), max_record_bytes_(max_record_bytes), fixed_length_(format.length) {
+RecordDetector::RecordDetector(const RecordFormat& format, std::size_t max_record_bytes, bool owes_piece)
+    : format_(&format),
+      max_record_bytes_(max_record_bytes),
+      fixed_length_(format.length),
+      owes_piece_(owes_piece) {
   if (format.kind == RecordFormat::Kind::delimited) {
     by_line_ = format.line_end;
     by_byte_ = by_line_ || format.delimiter.size() == 1;
@@ -191,14 +194,14 @@ Detection RecordDetector::next_delimited(std::string_view unread, StreamEnd end)
 // What stands behind the last delimiter when the stream has ended (D3).
 Detection RecordDetector::last_piece(std::string_view unread, StreamEnd end) {
   const bool infix = format_->use == RecordFormat::DelimiterUse::infix;
-  const bool empty_piece_counts = infix && any_record_ && !last_piece_given_;
-  if (unread.empty() && !empty_piece_counts) return ended(Kind::no_more, unread);
+  if (unread.empty() && !owes_piece()) return ended(Kind::no_more, unread);
 
   const bool end_completes = end == StreamEnd::clean && (infix || format_->accept_unterminated_last);
   if (!end_completes) return ended(Kind::incomplete, unread);
   if (unread.size() > max_record_bytes_) return ended(Kind::too_long, unread);
-  last_piece_given_ = true;
-  return record(unread.size(), 0, unread.size());
+  const Detection last = record(unread.size(), 0, unread.size());
+  owes_piece_ = false;
+  return last;
 }
 
 Detection RecordDetector::next_parsed(std::string_view unread, StreamEnd end) {

@@ -46,18 +46,24 @@ struct Detection {
   const char* reason = "";  // of `invalid`; lives until the next call
 };
 
-// One for each input stream, for as long as its readers use the same format: it remembers whether a record
-// went before, which an infix format needs to know at the end of the stream (D3).
+// One for each use of an input stream, or for as long as its readers have the same format. Between records it
+// has nothing to remember, but for infix formats whether a last piece is owed.
 class RecordDetector {
  public:
   // `format` is valid and outlives the detector. `max_record_bytes` counts the body (SPEC section 8).
-  RecordDetector(const RecordFormat& format, std::size_t max_record_bytes);
+  // `owes_piece` is what the last detector of the same stream said, if there was one.
+  RecordDetector(const RecordFormat& format, std::size_t max_record_bytes, bool owes_piece = false);
 
   // `unread`: every byte not yet consumed, from the start of the current record. `end`: whether more can
   // come. After `record` the user consumes `size` bytes and calls again with the rest; the detector has
   // then forgotten the record. After too_long, incomplete or invalid the stream cannot be read on.
   // A stream that has ended never gives need_more.
   Detection next(std::string_view unread, StreamEnd end);
+
+  // Infix: a delimiter was read, so a piece follows it, even when the stream ends there without a byte (D3).
+  bool owes_piece() const noexcept {
+    return owes_piece_ && format_->use == RecordFormat::DelimiterUse::infix;
+  }
 
   // With this many bytes unread, next() never gives need_more: a buffer that can grow so far never stalls.
   // It is max_record_bytes and what may stand around a body.
@@ -98,8 +104,7 @@ class RecordDetector {
   char end_byte_ = '\n';     // by_byte_: what ends a record
   bool by_byte_ = false;     // one byte ends a record: line_end, and custom delimiters of one byte
   bool by_line_ = false;     // ... and a CR before it belongs to it
-  bool any_record_ = false;  // infix: a delimiter has been seen, so a last piece will come
-  bool last_piece_given_ = false;
+  bool owes_piece_;          // a record was given, and it was not what stood behind the last delimiter
   std::string reason_;
 };
 
@@ -114,7 +119,7 @@ inline std::size_t RecordDetector::find_end_byte(std::string_view unread) {
 
 inline Detection RecordDetector::record(std::size_t size, std::size_t body_offset, std::size_t body_size) {
   scanned_ = 0;
-  any_record_ = true;
+  owes_piece_ = true;
   return {Detection::Kind::record, size, body_offset, body_size, ""};
 }
 

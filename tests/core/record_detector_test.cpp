@@ -200,6 +200,30 @@ TEST(Delimited, NeverTakesTheLastInfixPieceAfterAResetD3) {
   EXPECT_THAT(read(format, "", StreamEnd::broken), ElementsAre(kNoMore));
 }
 
+TEST(Delimited, TellsTheNextDetectorOfTheStreamThatALastPieceIsOwedD3) {
+  const RecordFormat format = records::delimited(",", Infix::value);
+  RecordDetector first(format, 10);
+  EXPECT_FALSE(first.owes_piece());
+
+  first.next("a,", StreamEnd::open);
+  RecordDetector second(format, 10, first.owes_piece());
+  const Detection last = second.next("", StreamEnd::clean);
+  RecordDetector third(format, 10, second.owes_piece());
+
+  EXPECT_EQ(last.kind, Detection::Kind::record);
+  EXPECT_EQ(last.size, 0u);
+  EXPECT_EQ(third.next("", StreamEnd::clean).kind, Detection::Kind::no_more);
+}
+
+TEST(Delimited, OwesNothingAfterAPostfixDelimiter) {
+  const RecordFormat format = records::delimited(",");
+  RecordDetector detector(format, 10);
+
+  detector.next("a,", StreamEnd::open);
+
+  EXPECT_FALSE(detector.owes_piece());
+}
+
 TEST(Delimited, FailsWhenNoDelimiterCanComeWithinTheMaximumD4) {
   EXPECT_THAT(read(records::delimited("--"), "abc--", StreamEnd::open, 3),
               ElementsAre(a_record("abc"), kNeedMore));

@@ -174,6 +174,8 @@ inline std::vector<Found> slow_records(const RecordFormat& format, std::size_t m
   return all;
 }
 
+// How the end of the stream becomes known; the second way also takes a new detector after each record, as
+// readers do that give the stream back.
 enum class EndSeen : std::uint8_t { with_the_last_bytes, after_them };
 
 // The same by a detector, when the bytes arrive up to each of `cuts` (ascending) and then to the end. Each
@@ -204,6 +206,7 @@ inline std::vector<Found> records_in_pieces(const RecordFormat& format, std::siz
         throw std::logic_error("the body is not in the record");
       all.push_back(a_record({unread.data() + found.body_offset, found.body_size}));
       consumed += found.size;
+      if (seen == EndSeen::after_them) detector = RecordDetector(format, max, detector.owes_piece());
       if (all.size() > bytes.size() + 1) throw std::logic_error("more records than bytes");
     }
   };
