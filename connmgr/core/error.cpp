@@ -33,6 +33,7 @@ class Category final : public std::error_category {
       case Errc::not_allowed: return "not allowed";
       case Errc::cancelled: return "cancelled";
       case Errc::shutting_down: return "the execution group shuts down";
+      case Errc::exception: return "user code failed";
     }
     return "unknown connmgr error " + std::to_string(value);
   }

@@ -37,6 +37,7 @@ enum class Errc {
   not_allowed,          // a node asked for what its kind of manager does not do
   cancelled,
   shutting_down,
+  exception,            // user code of a flow threw something that carries no code of its own
 };
 
 }  // namespace connmgr
