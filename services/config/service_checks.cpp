@@ -62,7 +62,8 @@ class Checks {
     if (maximum == 0 || minimum <= maximum) return;
     // Told where this service says something itself; what it has from Default is only named as the cause,
     // and a contradiction within Default is told there alone.
-    if (record.says("max_connections")) {
+    const bool minimum_is_newer = record.place_of("min_connections").line == 0;  // from the command line
+    if (record.says("max_connections") && !(record.says("min_connections") && minimum_is_newer)) {
       mistake(i, "max_connections",
               std::to_string(maximum) + " is below min_connections " + std::to_string(minimum) +
                   at(record.place_of("min_connections")));

@@ -127,7 +127,8 @@ bool ServiceRecord::readable(std::string_view property) const {
 }
 
 std::string ServiceRecord::path_of(std::string_view property) const {
-  return path.empty() ? std::string(property) : path + "." + std::string(property);
+  const bool in_a_file = place_of(property).line > 0;
+  return path.empty() || !in_a_file ? std::string(property) : path + "." + std::string(property);
 }
 
 std::vector<ServiceRecord> read_service_file(std::string_view source, const std::string& file,

@@ -29,6 +29,7 @@ struct ServiceRecord {
   bool says(std::string_view property) const;
   // False: its value has a mistake, so it must not be compared with others.
   bool readable(std::string_view property) const;
+  // "client_services[0].port"; on the command line, which names the service itself, "port".
   std::string path_of(std::string_view property) const;
 };
 
