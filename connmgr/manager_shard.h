@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "connmgr/connection_manager.h"
+#include "connmgr/core/record_writer.h"
 
 namespace connmgr {
 
@@ -100,6 +101,8 @@ class ConnectionManager::ShardSide final : public io::ConnectionOwner, public io
   std::unique_ptr<io::Acceptor> acceptor;
   std::optional<io::Deadline> pool_deadline;   // home shard of the manager only: Pool::next_deadline
   std::optional<io::Deadline> force_deadline;  // likewise: the end of drain_timeout
+
+  RecordFrame frame;  // for StreamLease::send: its room stays, so padding is not allocated anew each time
 
   // Written here, read by snapshots.
   std::atomic<std::uint64_t> records_in{0};

@@ -108,7 +108,7 @@ std::uint64_t StreamLease::count_input_record(std::size_t bytes) noexcept {
 
 Result<std::uint64_t> StreamLease::send(OnShard& here, const RecordDefinition& definition,
                                         std::string_view body, io::SendWaiter* waiter) {
-  RecordFrame frame;
+  RecordFrame& frame = home_->side.frame;
   if (auto framed = frame_record(definition, body, home_->records_out == 0, frame); !framed) {
     return framed.error();
   }
