@@ -33,8 +33,13 @@ Progress::Progress(std::string what, bool quiet)
 
 void Progress::show(Time now, std::uint64_t records, double share) {
   if (now < next_) return;
-  const double since = std::chrono::duration<double>(now - last_time_).count();
-  const double rate = static_cast<double>(records - last_records_) / std::max(since, 1e-9);
+  // The rate of a tenth of a second jumps; that of a second can be read.
+  if (const double since = std::chrono::duration<double>(now - last_time_).count();
+      since >= 1 || rate_ == 0) {
+    rate_ = static_cast<double>(records - last_records_) / std::max(since, 1e-9);
+    last_time_ = now;
+    last_records_ = records;
+  }
   std::string line = what_ + ": ";
   if (share >= 0) {
     share = std::min(share, 1.0);
@@ -43,17 +48,12 @@ void Progress::show(Time now, std::uint64_t records, double share) {
     std::snprintf(percent, sizeof percent, "%3.0f %%  ", share * 100);
     line += percent;
   }
-  line += count_text(records) + " records  " + count_text(static_cast<std::uint64_t>(rate)) + "/s  " +
+  line += count_text(records) + " records  " + count_text(static_cast<std::uint64_t>(rate_)) + "/s  " +
           duration_text(now - started_);
   std::fprintf(stderr, terminal_ ? "\r%s\x1b[K" : "%s\n", line.c_str());
   std::fflush(stderr);
   drawn_ = terminal_;
   next_ = now + (terminal_ ? Clock::duration(kOnTerminal) : kElsewhere);
-  // The rate of a tenth of a second jumps; that of a second can be read.
-  if (now - last_time_ >= std::chrono::seconds(1)) {
-    last_time_ = now;
-    last_records_ = records;
-  }
 }
 
 void Progress::finish() {

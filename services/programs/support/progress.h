@@ -32,6 +32,7 @@ class Progress {
   Time next_;
   Time last_time_;
   std::uint64_t last_records_ = 0;
+  double rate_ = 0;
 };
 
 }  // namespace connmgr::programs
