@@ -28,12 +28,12 @@ struct Keepalive {
 
 // Set on each socket before it is used (SPEC section 8, C3). socket(7), tcp(7).
 struct SocketOptions {
-  std::uint32_t send_buffer = 0;     // bytes; 0: what the system gives
+  std::uint32_t send_buffer = 0;  // bytes; 0: what the system gives
   std::uint32_t receive_buffer = 0;
   bool no_delay = true;
-  Keepalive keepalive;
-  Duration user_timeout{0};          // TCP_USER_TIMEOUT; 0: what the system gives
-  int traffic_class = -1;            // IP_TOS / IPV6_TCLASS; -1: unset
+  Keepalive keepalive{};
+  Duration user_timeout{0};  // TCP_USER_TIMEOUT; 0: what the system gives
+  int traffic_class = -1;    // IP_TOS / IPV6_TCLASS; -1: unset
   friend bool operator==(const SocketOptions&, const SocketOptions&) = default;
 };
 
@@ -56,15 +56,15 @@ enum class ChannelEnd : std::uint8_t {
 };
 
 struct ReadOutcome {
-  std::size_t bytes = 0;               // 0 only together with an end
+  std::size_t bytes = 0;  // 0 only together with an end
   ChannelEnd end = ChannelEnd::none;
-  std::error_code error;               // what the system said, for the message
+  std::error_code error{};  // what the system said, for the message
 };
 
 struct WriteOutcome {
-  std::size_t bytes = 0;               // taken over by the kernel, from the front
-  ChannelEnd end = ChannelEnd::none;   // none and fewer bytes than given: wait until writable
-  std::error_code error;
+  std::size_t bytes = 0;              // taken over by the kernel, from the front
+  ChannelEnd end = ChannelEnd::none;  // none and fewer bytes than given: wait until writable
+  std::error_code error{};
 };
 
 class ChannelEvents {
@@ -88,7 +88,8 @@ class Channel {
   // Exactly one on_read follows, never from inside this call; one read at a time. `into` must stay until
   // then or until close/abort.
   virtual void read_some(OnShard& here, std::span<char> into) = 0;
-  // Without waiting: gathers `pieces` into one write.
+  // Without waiting: gathers `pieces` into one write. After an end that is a reset or a time-out, a read
+  // gives what had come before it and then the same end.
   virtual WriteOutcome try_write(OnShard& here, std::span<const std::string_view> pieces) = 0;
   // One on_writable follows, never from inside this call.
   virtual void wait_writable(OnShard& here) = 0;
@@ -103,14 +104,16 @@ class Channel {
   virtual Endpoint peer() const = 0;
   // Bytes written that the peer's kernel has not acknowledged (SIOCOUTQ).
   virtual std::size_t unsent() const = 0;
+  // Bytes that have come and that no read has taken (SIOCINQ): closing over them would reset.
+  virtual std::size_t unread() const { return 0; }
 };
 
 struct ConnectTarget {
-  std::string host;                    // name or numeric address
+  std::string host;  // name or numeric address
   std::uint16_t port = 0;
-  std::string local_address;           // empty: the system chooses
+  std::string local_address;                    // empty: the system chooses
   Duration timeout = std::chrono::seconds(10);  // for name, and all addresses together (SPEC C8)
-  SocketOptions options;
+  SocketOptions options{};
 };
 
 // An attempt under way. Destroying it cancels it: the callback will not run. On the shard that started it.
@@ -134,15 +137,15 @@ class AcceptEvents {
 class Acceptor {
  public:
   virtual ~Acceptor() = default;
-  virtual void pause(OnShard& here) = 0;   // leaves connections in the backlog (SPEC L9 `pause`)
+  virtual void pause(OnShard& here) = 0;  // leaves connections in the backlog (SPEC L9 `pause`)
   virtual void resume(OnShard& here) = 0;
 };
 
 struct ListenTarget {
-  std::string bind_address;            // empty: all addresses, both families
-  std::uint16_t port = 0;              // 0: the system chooses
+  std::string bind_address;  // empty: all addresses, both families
+  std::uint16_t port = 0;    // 0: the system chooses
   int backlog = 1024;
-  SocketOptions options;               // for the accepted sockets
+  SocketOptions options{};  // for the accepted sockets
 };
 
 // A bound and listening port. Any thread. Destroying it closes the port once the acceptors are gone too.
@@ -164,7 +167,8 @@ class Network {
   // `done` runs once on this shard, never from inside the call, unless the attempt is destroyed first.
   // Failures: resolve_failed, connect_failed, connect_timeout, descriptor_limit, address_unavailable; the
   // text names address and the system's reason. A connection to itself (C7) is a connect_failed.
-  virtual std::unique_ptr<ConnectAttempt> connect(OnShard& here, const ConnectTarget& target, Connected done) = 0;
+  virtual std::unique_ptr<ConnectAttempt> connect(OnShard& here, const ConnectTarget& target,
+                                                  Connected done) = 0;
   // Failures: port_in_use (with the holder where it can be found out), address_unavailable, not_allowed.
   virtual Result<std::unique_ptr<Listener>> listen(const ListenTarget& target) = 0;
   // True: each loop wants a thread that calls run(). False: the network drives its loops itself (a
