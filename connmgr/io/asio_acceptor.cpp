@@ -40,7 +40,7 @@ class AcceptLoop : public RefCounted<AcceptLoop> {
 
  private:
   class ReadyHandler;
-  enum class After : std::uint8_t { go_on, wait, pause };
+  enum class After : std::uint8_t { go_on, wait, pause, stop };
 
   void wait();
   void on_ready(OnShard& here);
@@ -110,11 +110,9 @@ void AcceptLoop::on_ready(OnShard& here) {
   After after = After::go_on;
   for (int i = 0; i < kBatch && after == After::go_on && events_ && !paused_; ++i) after = accept_one(here);
   if (!events_) return;
-  if (after == After::pause) {
-    retry_.set(here, here.now() + kPause);
-  } else {
-    wait();
-  }
+  if (after == After::stop) return;
+  if (after == After::pause) return retry_.set(here, here.now() + kPause);
+  wait();
 }
 
 AcceptLoop::After AcceptLoop::accept_one(OnShard& here) {
@@ -123,6 +121,7 @@ AcceptLoop::After AcceptLoop::accept_one(OnShard& here) {
     const std::error_code error = last_error();
     switch (error.value()) {
       case EAGAIN: return After::wait;  // another shard had it
+      case EINVAL: return After::stop;  // the listener is closed
       case EMFILE:
       case ENFILE: return shed_one(here, error);
       case ENOBUFS:

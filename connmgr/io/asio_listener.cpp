@@ -62,6 +62,7 @@ class AsioListener final : public Listener {
       : socket_(std::move(socket)), port_(local_address_of(socket_.get()).port()) {}
 
   std::uint16_t port() const override { return port_; }
+  void close() override { ::shutdown(socket_.get(), SHUT_RDWR); }
 
   std::unique_ptr<Acceptor> accept_on(OnShard& here, AcceptEvents& events) override {
     return make_asio_acceptor(here, Descriptor(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0)), port_, events);

@@ -163,6 +163,12 @@ class RealShard {
     });
     EXPECT_TRUE(run_until([&] { return ran; }));
   }
+  // How often the shard wakes in that time; idle, a handful of times.
+  std::uint64_t frames_in(Duration time) {
+    const std::uint64_t before = shard->frames();
+    EXPECT_FALSE(run_until([] { return false; }, time));
+    return shard->frames() - before;
+  }
   template <class F>
   void enter(F&& f) {
     shard->enter(std::forward<F>(f));

@@ -82,5 +82,17 @@ TEST_F(LoopbackTest, RepliesAfterThePeerHasHalfClosed) {
   EXPECT_EQ(peer.last_error, 0);
 }
 
+// --- listening -------------------------------------------------------------------------------------
+
+TEST_F(LoopbackTest, FreesThePortOfAClosedListenerAtOnceAndIsQuietAfterIt) {
+  const std::uint16_t port = server.listener->port();
+
+  server.listener->close();
+  auto next = world.network->listen({.bind_address = "127.0.0.1", .port = port});
+
+  EXPECT_TRUE(next) << (next ? "" : next.error().text);
+  EXPECT_LE(world.frames_in(50ms), 5u);  // the acceptor of before does not spin
+}
+
 }  // namespace
 }  // namespace connmgr::io
