@@ -113,6 +113,38 @@ void short_records(bench::Report& report) {
   }
 }
 
+// The other half: a body of 100 bytes gets what stands around it, searched first for what would end it early.
+// The baseline is that search by hand, which no writer can do without.
+void written_records(bench::Report& report) {
+  constexpr std::size_t kRecords = 1000;
+  const std::string body(100, 'x');
+  for (const Case& each : cases()) {
+    const std::string name = std::string("100 B body written, ") + each.name;
+    if (!report.wants(name)) continue;
+    const RecordDefinition definition = definition_for(each.format);
+    RecordFrame frame;
+    const auto write = [&] {
+      std::uint64_t total = 0;
+      for (std::size_t i = 0; i < kRecords; ++i) {
+        if (frame_record(definition, body, false, frame)) total += frame.size();
+      }
+      return total;
+    };
+    const auto search = [&] {
+      std::uint64_t total = 0;
+      for (std::size_t i = 0; i < kRecords; ++i) {
+        if (!std::memchr(body.data(), '\n', body.size())) total += body.size();
+        asm volatile("" ::: "memory");  // the body may have changed: search it again
+      }
+      return total;
+    };
+    const auto measured = bench::interleave(
+        report.rounds(15), [&] { return ns_a_record(kRecords, write); },
+        [&] { return ns_a_record(kRecords, search); });
+    report.add(bench::compared(name, "ns", measured));
+  }
+}
+
 // GB/s over a record of 1 MiB that arrives in reads of 64 KiB.
 void long_records(bench::Report& report) {
   constexpr std::size_t kLong = 1024 * 1024;
@@ -186,6 +218,7 @@ void allocations(bench::Report& report) {
 int main(int argc, char** argv) {
   bench::Report report(bench::Options::from(argc, argv));
   short_records(report);
+  written_records(report);
   long_records(report);
   hostile_bytes(report);
   allocations(report);

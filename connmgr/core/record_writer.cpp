@@ -19,6 +19,7 @@ bool ends_early(std::string_view body, std::string_view pattern) {
   if (body.find(pattern) != std::string_view::npos) return true;
   const std::size_t longest = std::min(body.size(), pattern.size() - 1);
   for (std::size_t tail = 1; tail <= longest; ++tail) {
+    if (body.back() != pattern[tail - 1]) continue;  // nearly always: spares the comparing
     const bool begins = body.ends_with(pattern.substr(0, tail));
     if (begins && pattern.starts_with(pattern.substr(tail))) return true;
   }

@@ -165,6 +165,12 @@ TEST(Delimited, TakesAnyBytesAsDelimiter) {
       ElementsAre(a_record("a"), kNeedMore));
 }
 
+TEST(Delimited, LeavesACarriageReturnBeforeACustomLineFeedInTheBody) {
+  EXPECT_THAT(read(records::delimited("\n"), "a\r\n\r\n", StreamEnd::clean),
+              ElementsAre(a_record("a\r"), a_record("\r"), kNoMore));
+  EXPECT_THAT(read(records::delimited("\n"), "ab\r", StreamEnd::open, 2), ElementsAre(kTooLong));
+}
+
 TEST(Delimited, LeavesBytesAfterTheLastPostfixDelimiterIncompleteD3) {
   for (const StreamEnd end : {StreamEnd::clean, StreamEnd::broken}) {
     EXPECT_THAT(read(records::delimited("--"), "a--b", end), ElementsAre(a_record("a"), kIncomplete));
