@@ -38,6 +38,14 @@ Result<ConnectionChooser::Chosen> ConnectionChooser::choose(const FlowIteration&
                  "no connection id at " + id_location_text_ + ", and this node is set to `required`");
 }
 
+Failure ConnectionChooser::refusal(bool used_before, Failure why) {
+  if (used_before && why.is(Errc::unknown_connection)) {
+    why.code = make_error_code(Errc::connection_closed);
+    why.text += ": the connection that this message used before has ended";
+  }
+  return why;
+}
+
 std::optional<Duration> shorter(std::optional<Duration> setting, std::optional<Duration> told) {
   if (!setting) return told;
   if (!told) return setting;

@@ -35,6 +35,9 @@ class ConnectionChooser {
     ConnectionId id;           // empty: any
     bool used_before = false;  // `automatic` found it in this iteration
   };
+  // Why a request for it was refused, in the words of N10: a connection that this iteration has used and
+  // that is gone is closed, not unknown.
+  static Failure refusal(bool used_before, Failure why);
   Result<Chosen> choose(const FlowIteration& iteration, const Destination& told,
                         const LocalEnvironment& environment) const;
 

@@ -36,18 +36,17 @@ void ReceiveNode::evaluate(OnShard& here, FlowIterationPtr iteration) {
   ask.holder = iteration->holder(*this);
   const TimePoint deadline = told.timeout ? deadline_after(here.now(), *told.timeout) : kNever;
 
-  const Ticket waits =
-      manager.acquire(here, ask,
-                      [this, deadline, iteration = std::move(iteration)](
-                          OnShard& there, Result<StreamLease> granted) mutable {
-                        if (granted) {
-                          return flow().side(there).start_reading().begin(there, *this, std::move(iteration),
-                                                                          *std::move(granted), deadline);
-                        }
-                        if (granted.error().is(Errc::timeout))
-                          return timed_out(there, std::move(iteration), granted.error());
-                        failed(there, std::move(iteration), granted.error());
-                      });
+  const Ticket waits = manager.acquire(
+      here, ask,
+      [this, deadline, used = chosen->used_before, iteration = std::move(iteration)](
+          OnShard& there, Result<StreamLease> granted) mutable {
+        if (granted) {
+          return flow().side(there).start_reading().begin(there, *this, std::move(iteration),
+                                                          *std::move(granted), deadline);
+        }
+        if (granted.error().is(Errc::timeout)) return timed_out(there, std::move(iteration), granted.error());
+        failed(there, std::move(iteration), ConnectionChooser::refusal(used, granted.error()));
+      });
   if (waits) flow().want_input(here, manager, ask.id);
 }
 
