@@ -110,6 +110,7 @@ void RecordReading::finish(OnShard& here, const Detection& record) {
 
 void RecordReading::fail(OnShard& here, const Detection& found) {
   ReceiveNode& node = *node_;
+  const std::string reason = found.reason;  // may lie in the detector, which ends here
   auto [iteration, stream] = end(here);
   const std::string who = text_of(*stream.details());
   const std::string_view unread = stream.unread();
@@ -123,7 +124,7 @@ void RecordReading::fail(OnShard& here, const Detection& found) {
       break;
     case Detection::Kind::invalid:
       why = {Errc::record_invalid,
-             who + ": the bytes are no record: " + std::string(found.reason) + "; the connection is closed"};
+             who + ": the bytes are no record: " + reason + "; the connection is closed"};
       break;
     case Detection::Kind::incomplete:
       why = {Errc::record_incomplete, who + ": the stream ended inside a record, after " +

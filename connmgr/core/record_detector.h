@@ -43,7 +43,7 @@ struct Detection {
   std::size_t size = 0;         // bytes to consume: of the record; of a failure all that is unread
   std::size_t body_offset = 0;  // where the body starts in the bytes given
   std::size_t body_size = 0;
-  const char* reason = "";  // of `invalid`; lives until the next call
+  const char* reason = "";  // of `invalid`; lives in the detector, until its next call
 };
 
 // One for each use of an input stream, or for as long as its readers have the same format. Between records it
