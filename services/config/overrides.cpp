@@ -6,13 +6,15 @@
 #include <optional>
 #include <string_view>
 
+#include "services/config/values.h"
+
 namespace connmgr::services {
 namespace {
 
 class Override {
  public:
   Override(std::string_view text, Mistakes& mistakes)
-      : option_("--set " + std::string(text)), mistakes_(mistakes) {
+      : option_("--set " + printable(text)), mistakes_(mistakes) {
     const std::size_t equals = text.find('=');
     const std::size_t dot = text.find('.');
     if (equals == std::string_view::npos || dot >= equals) return;
@@ -66,7 +68,7 @@ class Override {
     if (value_.empty()) return YamlNode{};
     Mistakes in_value;
     auto value = parse_yaml(value_, option_, in_value);
-    for (const Mistake& m : in_value.sorted()) mistake(property_, m.text);
+    for (const Mistake& m : in_value.sorted()) mistake(printable(property_), m.text);
     return value;
   }
 
