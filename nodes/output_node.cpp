@@ -32,13 +32,12 @@ void OutputNode::evaluate(OnShard& here, FlowIterationPtr iteration) {
   ask.holder = iteration->holder(*this);
   const TimePoint deadline = told.timeout ? deadline_after(here.now(), *told.timeout) : kNever;
 
-  const Ticket waits =
-      manager.acquire(here, ask,
-                      [this, deadline, used = chosen->used_before, iteration = std::move(iteration)](
-                          OnShard& there, Result<StreamLease> granted) mutable {
-                        if (!granted) return failed(there, std::move(iteration), granted.error());
-                        write(there, std::move(iteration), *std::move(granted), deadline);
-                      });
+  auto granted = [this, deadline, used = chosen->used_before, iteration = std::move(iteration)](
+                     OnShard& there, Result<StreamLease> stream) mutable {
+    if (stream) return write(there, std::move(iteration), *std::move(stream), deadline);
+    failed(there, std::move(iteration), ConnectionChooser::refusal(used, stream.error()));
+  };
+  const Ticket waits = manager.acquire(here, ask, std::move(granted));
   const bool wants_input =
       ask.other_stream == StreamChange::reserve || ask.other_stream == StreamChange::reserve_until_flow_end;
   if (waits && wants_input) flow().want_input(here, manager, ask.id);

@@ -36,17 +36,16 @@ void ReceiveNode::evaluate(OnShard& here, FlowIterationPtr iteration) {
   ask.holder = iteration->holder(*this);
   const TimePoint deadline = told.timeout ? deadline_after(here.now(), *told.timeout) : kNever;
 
-  const Ticket waits = manager.acquire(
-      here, ask,
-      [this, deadline, used = chosen->used_before, iteration = std::move(iteration)](
-          OnShard& there, Result<StreamLease> granted) mutable {
-        if (granted) {
-          return flow().side(there).start_reading().begin(there, *this, std::move(iteration),
-                                                          *std::move(granted), deadline);
-        }
-        if (granted.error().is(Errc::timeout)) return timed_out(there, std::move(iteration), granted.error());
-        failed(there, std::move(iteration), ConnectionChooser::refusal(used, granted.error()));
-      });
+  auto granted = [this, deadline, used = chosen->used_before, iteration = std::move(iteration)](
+                     OnShard& there, Result<StreamLease> stream) mutable {
+    if (stream) {
+      RecordReading& reading = flow().side(there).start_reading();
+      return reading.begin(there, *this, std::move(iteration), *std::move(stream), deadline);
+    }
+    if (stream.error().is(Errc::timeout)) return timed_out(there, std::move(iteration), stream.error());
+    failed(there, std::move(iteration), ConnectionChooser::refusal(used, stream.error()));
+  };
+  const Ticket waits = manager.acquire(here, ask, std::move(granted));
   if (waits) flow().want_input(here, manager, ask.id);
 }
 
