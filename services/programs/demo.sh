@@ -81,7 +81,7 @@ echo "demo: $records lines of $file, numbered, over $connections connections:"
 echo "      connmgr-send --lines--> connmgr-host (flow expenses) --4-byte lengths--> connmgr-receive"
 
 "$programs/connmgr-receive" --listen auto --framing length4 --ready-file "$work/ledger" --file "$file" \
-  --expect-records "$records" --json "$work/receive.json" --quiet >"$work/receive.out" 2>"$work/receive.err" &
+  --expect-records "$records" --idle-timeout 10s --json "$work/receive.json" --quiet >"$work/receive.out" 2>"$work/receive.err" &
 receive_pid=$!
 wait_until_ready receive "$receive_pid" "$work/ledger"
 

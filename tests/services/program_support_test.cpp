@@ -72,7 +72,9 @@ TEST(LatencyHistogram, ShowsEveryLatencyInOneOfItsRanges) {
 TEST(RecordNumber, IsReadBackAsItWasWritten) {
   for (const RecordNumber number :
        {RecordNumber{1, 1}, RecordNumber{50, 123}, RecordNumber{4294967295u, 12345678901u}}) {
-    const auto parsed = parse_numbered(to_string(number) + " text");
+    const std::string record = to_string(number) + " text";
+
+    const auto parsed = parse_numbered(record);
 
     ASSERT_TRUE(parsed);
     EXPECT_EQ(parsed->number, number);

@@ -7,7 +7,7 @@ namespace connmgr::programs {
 namespace {
 
 // Who does not read its replies is not read from either.
-constexpr std::size_t kMostUnsent = 1024 * 1024;
+constexpr std::size_t kMostUnsent = std::size_t{1024} * 1024;
 // So much from one connection, then the others have their turn.
 constexpr int kReadsInARow = 16;
 

@@ -9,7 +9,7 @@ namespace connmgr::programs {
 namespace {
 
 // Enough for one large write; more only adds to what is lost in a buffer when something fails.
-constexpr std::size_t kFull = 64 * 1024;
+constexpr std::size_t kFull = std::size_t{64} * 1024;
 
 }  // namespace
 

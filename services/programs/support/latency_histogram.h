@@ -40,7 +40,7 @@ class LatencyHistogram {
   // Values below 32 have a bucket each; above, the leading bit and the 5 bits behind it say which.
   static constexpr std::size_t bucket_of(std::uint64_t value) noexcept {
     if (value < kSteps) return static_cast<std::size_t>(value);
-    const int shift = std::bit_width(value) - 1 - kStepBits;
+    const int shift = static_cast<int>(std::bit_width(value)) - 1 - kStepBits;
     return static_cast<std::size_t>((static_cast<std::uint64_t>(shift) << kStepBits) + (value >> shift));
   }
   static constexpr std::uint64_t lowest_of(std::size_t bucket) noexcept {

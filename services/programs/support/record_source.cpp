@@ -15,7 +15,7 @@ namespace {
 // Generated text starts at one of so many places of the same block, chosen by the record's number: two
 // records that change places, or a byte that is lost, are seen.
 constexpr std::size_t kPlaces = 4093;
-constexpr std::size_t kLongestGenerated = 16 * 1024 * 1024;
+constexpr std::size_t kLongestGenerated = std::size_t{16} * 1024 * 1024;
 constexpr std::size_t kShortestGenerated = 20;  // a number of 7 digits of sequence and some text
 
 }  // namespace
@@ -63,7 +63,7 @@ Result<RecordSource> RecordSource::generated(std::size_t record_bytes) {
 
 std::string_view RecordSource::text_of(RecordNumber number, std::size_t number_size) const {
   if (lines_.empty()) {
-    const std::size_t place = (number.sender * 61 + number.sequence * 17) % kPlaces;
+    const std::size_t place = (std::uint64_t{number.sender} * 61 + number.sequence * 17) % kPlaces;
     return std::string_view(bytes_).substr(place, record_bytes_ - std::min(record_bytes_, number_size));
   }
   const Line& line = lines_[(number.sender - 1 + number.sequence - 1) % lines_.size()];

@@ -13,7 +13,7 @@
 namespace connmgr::programs {
 namespace {
 
-constexpr std::size_t kReadSize = 64 * 1024;
+constexpr std::size_t kReadSize = std::size_t{64} * 1024;
 
 bool is_port(const std::string& text) {
   if (text.empty() || text.size() > 5) return false;
