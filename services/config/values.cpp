@@ -184,14 +184,13 @@ std::optional<std::string_view> nearest(std::string_view text, std::span<const s
   return best;
 }
 
-std::string printable(std::string_view text) {
-  constexpr std::size_t kLongest = 60;
+std::string printable(std::string_view text, std::size_t longest) {
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string shown;
   for (std::size_t at = 0; at < text.size(); ++at) {
     const auto byte = static_cast<unsigned char>(text[at]);
     const bool starts_character = (byte & 0xc0) != 0x80;
-    if (starts_character && shown.size() >= kLongest) return shown + "...";
+    if (starts_character && shown.size() >= longest) return shown + "...";
     if (byte == '\n') {
       shown += "\\n";
     } else if (byte == '\t') {

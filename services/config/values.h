@@ -2,6 +2,7 @@
 // nothing for a text that is no such value; whether it lies in its range is the schema's business.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -42,6 +43,6 @@ bool is_address(std::string_view text);
 std::optional<std::string_view> nearest(std::string_view text, std::span<const std::string> candidates);
 
 // For messages: control characters escaped, long texts cut, so that any bytes may be shown.
-std::string printable(std::string_view text);
+std::string printable(std::string_view text, std::size_t longest = 60);
 
 }  // namespace connmgr::services

@@ -153,8 +153,10 @@ class TreeBuilder : public YAML::EventHandler {
 };
 
 // The parser's own words are short; the commonest get the cause that people look for.
-std::string explained(const std::string& message) {
-  std::string text = "this is not YAML: " + message;
+std::string explained(std::string message) {
+  constexpr char kEndOfInput = '\x04';  // the parser takes it for a letter
+  if (message.ends_with(kEndOfInput)) message.replace(message.size() - 1, 1, "not found");
+  std::string text = "this is not YAML: " + printable(message, 200);  // may quote the file
   if (message == "illegal map value") {
     text +=
         " (a value stands where none may: look at the indentation, and at texts with ': ' in them, which "

@@ -330,6 +330,10 @@ const std::vector<BrokenFile> kBrokenFiles{
      "orders.yaml:3:8: this is not YAML: illegal map value (a value stands where none may: look at the "
      "indentation, and "
      "at texts with ': ' in them, which need quotes)"},
+    {"an escape that is none", "client_services:\n- name: \"\\q\"\n",
+     "orders.yaml:2:12: this is not YAML: unknown escape character: q"},
+    {"cut in an escape", "client_services:\n- name: \"\\",
+     "orders.yaml:2:12: this is not YAML: unknown escape character: not found (is the file cut short?)"},
     {"an alias", "client_services:\n- &a {name: orders}\n- *a\n",
      "orders.yaml:3:3: found an alias (*), which service files do not have; what services share goes into "
      "the service "
