@@ -115,7 +115,7 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 100000))
       ->capture_default_str()
       ->group(group("Replies"));
-  app.add_option("--timeout", timeout, "for each reply")
+  app.add_option("--timeout", timeout, "for each reply, and for the peer to take bytes")
       ->type_name("TIME")
       ->capture_default_str()
       ->group(group("Replies"));

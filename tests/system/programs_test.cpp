@@ -238,6 +238,16 @@ TEST_F(Programs, KeepToTheRateThatWasAskedFor) {
   EXPECT_GE(std::stod(sent.out.substr(at + 11)), 0.049);  // the 50th is due 49 ms after the first
 }
 
+TEST_F(Programs, EndAfterTheDurationWithEveryReply) {
+  Receive receiver({"--reply", "echo", "--until-closed", "--linger", "10ms"});
+
+  const auto sent = send({"--to", receiver.address(), "--expect-reply", "echo", "--connections", "3",
+                          "--duration", "100ms", "--rate", "1000", "--depth", "2"});
+
+  EXPECT_EQ(sent.exit_code, 0) << sent.error;
+  EXPECT_EQ(receiver.wait().exit_code, 0);
+}
+
 // ---- what connmgr-receive finds
 
 TEST_F(Programs, FindARecordThatWasLost) {
@@ -455,6 +465,16 @@ TEST_F(Programs, GiveUpOnAPeerThatDoesNotReply) {
 
   EXPECT_EQ(sent.exit_code, 3);
   EXPECT_THAT(sent.error, HasSubstr("no reply to 1:000001 within 50 ms"));
+}
+
+TEST_F(Programs, GiveUpOnAPeerThatDoesNotRead) {
+  Peer peer;
+
+  const auto sent = send({"--to", peer.address(), "--connections", "1", "--records", "10000", "--size",
+                          "100000", "--timeout", "50ms"});
+
+  EXPECT_EQ(sent.exit_code, 3);
+  EXPECT_THAT(sent.error, HasSubstr("sender 1: the peer takes no bytes any more"));
 }
 
 TEST_F(Programs, WantThePeersEndAfterAHalfClose) {

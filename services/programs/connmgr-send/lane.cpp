@@ -47,6 +47,7 @@ void Lane::connect_failed(Time now, int error) {
 
 void Lane::opened(Time now) {
   step_ = Step::open;
+  moved_ = now;
   detector_ = RecordDetector(sender_.options().framing.format, kMaxRecordBytes);
   if (sender_.options().framing.one_per_connection()) return flush(now);
   pump(now);
@@ -62,6 +63,10 @@ void Lane::on_time(Time now) {
   if (step_ != Step::open && step_ != Step::ending) return;
   if (outstanding_count_ > 0 && now - outstanding_[oldest_].since >= options.reply_timeout) {
     sender_.timed_out("no reply to " + to_string({number_, outstanding_[oldest_].sequence}) + " within " +
+                      duration_text(options.reply_timeout));
+    end();
+  } else if ((!out_.empty() || buffer_full_) && now - moved_ >= options.reply_timeout) {
+    sender_.timed_out("sender " + std::to_string(number_) + ": the peer takes no bytes any more, since " +
                       duration_text(options.reply_timeout));
     end();
   } else if (outstanding_count_ == 0 && step_ == Step::ending &&
@@ -136,9 +141,11 @@ void Lane::compose(Time now, Time due) {
 }
 
 void Lane::flush(Time now) {
+  const std::size_t before = out_.size();
   if (const int error = write_from(fd_.get(), out_); error != 0) {
     return peer_ended(now, StreamEnd::broken, errno_text(error));
   }
+  if (out_.empty() || out_.size() < before) moved_ = now;
   settle(now);
 }
 

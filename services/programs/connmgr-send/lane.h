@@ -58,6 +58,7 @@ class Lane final : public Watcher {
   std::size_t address_ = 0;  // which of the peer's addresses is tried
   Time connecting_since_;
   Time ending_since_;
+  Time moved_;  // when the peer last took bytes
 
   RecordDetector detector_;
   ByteBuffer out_;
