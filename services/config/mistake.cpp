@@ -18,7 +18,7 @@ std::string to_string(const Mistake& mistake) {
 }
 
 void Mistakes::add(Place place, std::string_view path, std::string text) {
-  if (kept_.size() == kMost) {
+  if (full()) {
     ++left_out_;
   } else {
     kept_.push_back({std::move(place), std::string(path), std::move(text)});

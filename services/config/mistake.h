@@ -41,7 +41,8 @@ class Mistakes {
 
   void add(Place place, std::string_view path, std::string text);
 
-  std::size_t count() const noexcept { return kept_.size() + left_out_; }
+  // One more would only be counted.
+  bool full() const noexcept { return kept_.size() == kMost; }
   std::size_t left_out() const noexcept { return left_out_; }
   // In the order of the files and lines.
   std::vector<Mistake> sorted() const;

@@ -135,7 +135,7 @@ void PropertyReader::read_map(const YamlNode& map, const std::vector<PropertyRul
     }
     const PropertyRule* rule = find_property(rules, key.text);
     if (rule == nullptr) {
-      mistake(key, path, unknown_property(key.text, rules));
+      mistake(key, path, mistakes_.full() ? "" : unknown_property(key.text, rules));  // it is slow
       continue;
     }
     if (const std::size_t dot = key.text.rfind('.'); dot != std::string::npos) {
@@ -179,7 +179,7 @@ std::string PropertyReader::read_value(const YamlNode& value, const PropertyRule
   if (rule.kind == ValueKind::port) return read_port(value, rule, *reflection->MutableMessage(&into, &field));
   if (!value.is(YamlNode::Kind::text)) return not_this(value, rule);
   const std::string& text = value.text;
-  const std::string out_of_range = "found " + printable(text) + ", allowed " + allowed_text(rule);
+  const auto out_of_range = [&] { return "found " + printable(text) + ", allowed " + allowed_text(rule); };
   switch (rule.kind) {
     case ValueKind::boolean: {
       const auto on = value.quoted ? std::nullopt : boolean_from(text);
@@ -190,7 +190,7 @@ std::string PropertyReader::read_value(const YamlNode& value, const PropertyRule
     case ValueKind::whole_number: {
       const auto number = value.quoted ? std::nullopt : whole_number_from(text);
       if (!number) return not_this(value, rule, "a whole number, ");
-      if (!within(rule, *number, whole_number_from)) return out_of_range;
+      if (!within(rule, *number, whole_number_from)) return out_of_range();
       set_integer(into, field, *number);
       return {};
     }
@@ -201,7 +201,7 @@ std::string PropertyReader::read_value(const YamlNode& value, const PropertyRule
       if (!number)
         return not_this(value, rule,
                         rule.kind == ValueKind::share ? "a share, as in 0.2 or 20%, " : "a number, ");
-      if (!within(rule, *number, parse)) return out_of_range;
+      if (!within(rule, *number, parse)) return out_of_range();
       reflection->SetDouble(&into, &field, *number);
       return {};
     }
@@ -216,14 +216,14 @@ std::string PropertyReader::read_value(const YamlNode& value, const PropertyRule
                (rule.never_allowed ? ", or never)" : ")");
       }
       if (!within(rule, *nanoseconds, nanoseconds_from) || !is_multiple(rule, Duration(*nanoseconds)))
-        return out_of_range;
+        return out_of_range();
       set_integer(into, field, *nanoseconds);
       return {};
     }
     case ValueKind::size: {
       const auto bytes = size_from(text);
       if (!bytes) return quoted(text) + " is not a size (" + std::string(kSizeForm) + ")";
-      if (!within(rule, *bytes, size_from)) return out_of_range;
+      if (!within(rule, *bytes, size_from)) return out_of_range();
       set_integer(into, field, *bytes);
       return {};
     }

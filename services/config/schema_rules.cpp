@@ -187,6 +187,7 @@ std::string_view effect_text(Effect effect) {
 
 std::vector<std::string> names_of(const std::vector<PropertyRule>& rules) {
   std::vector<std::string> names;
+  names.reserve(rules.size());
   for (const PropertyRule& rule : rules) names.push_back(rule.name);
   return names;
 }

@@ -108,6 +108,7 @@ LoadOutcome finish(std::vector<ServiceRecord> records, const std::vector<std::st
     if (&record != &defaults) inherit(defaults, record);
   }
   std::vector<ConfigurableService> settings;
+  settings.reserve(records.size());
   for (const ServiceRecord& record : records) settings.push_back(settings_of(record));
   check_together(records, settings, mistakes);
 
