@@ -25,6 +25,7 @@ class SimChannel final : public io::Channel, private SimSocketUser {
   io::Endpoint local() const override { return local_; }
   io::Endpoint peer() const override { return peer_; }
   std::size_t unsent() const override { return socket_ ? socket_.unsent() : 0; }
+  std::size_t unread() const override { return socket_ ? socket_.unread() : 0; }
 
  private:
   void on_socket_change() override;
