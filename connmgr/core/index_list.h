@@ -37,6 +37,12 @@ class IndexList {
   }
 
   template <class Links>
+  void pop_front(Links&& links) {
+    front_ = links(front_).after;
+    (front_ == kNoIndex ? back_ : links(front_).before) = kNoIndex;
+  }
+
+  template <class Links>
   void erase(std::uint32_t index, Links&& links) {
     const IndexLinks old = links(index);
     (old.before == kNoIndex ? front_ : links(old.before).after) = old.after;

@@ -3,7 +3,7 @@
 #include "connmgr/core/pool.h"
 
 #include <algorithm>
-#include <bit>
+#include <cstring>
 
 namespace connmgr {
 namespace {
@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t at(Direction direction) {
   return static_cast<std::size_t>(direction);
 }
+// Of kInput and kOutput: their number plus one.
 constexpr std::uint8_t bit(int shelf) {
   return static_cast<std::uint8_t>(1 << shelf);
 }
@@ -20,32 +21,39 @@ constexpr std::uint8_t bit(int shelf) {
 Pool::Pool(const PoolSettings& settings, std::uint32_t shards, IdKey key, std::uint64_t seed)
     : settings_(settings), key_(key), shards_(shards), retry_(seed), permit_retry_(~seed) {
   check(shards >= 1 && shards <= 256, "a pool has 1 to 256 shards");
-  shelves_.resize(kShelves * shards);
+  shelves_.resize(shards);
   of_shard_.resize(shards);
+  enter(PoolState::running);
+}
+
+void Pool::enter(PoolState state) noexcept {
+  state_ = state;
+  takes_plainly_ = state == PoolState::running && settings_.selection == Selection::most_recent;
+  returns_plainly_ = state != PoolState::stopping && !over_maximum();
 }
 
 // --- life -------------------------------------------------------------------------------------------
 
 void Pool::start(TimePoint now) {
-  state_ = PoolState::running;
+  enter(PoolState::running);
   meet_demand(now);
 }
 
 void Pool::pause() {
   if (state_ != PoolState::running) return;
-  state_ = PoolState::paused;
+  enter(PoolState::paused);
   retry_wake_ = kNever;
 }
 
 void Pool::resume(TimePoint now) {
   if (state_ != PoolState::paused) return;
-  state_ = PoolState::running;
+  enter(PoolState::running);
   serve_all(now);
   meet_demand(now);
 }
 
 void Pool::stop(Errc why, CloseCause cause, TimePoint now) {
-  state_ = PoolState::stopping;
+  enter(PoolState::stopping);
   stop_error_ = why;
   stop_cause_ = cause;
   retry_wake_ = kNever;
@@ -79,11 +87,12 @@ void Pool::apply(const PoolSettings& settings, TimePoint now) {
   check(settings.role == settings_.role, "the role of a pool is for life");
   const bool other_timeout = settings.connection_timeout != settings_.connection_timeout;
   settings_ = settings;
+  enter(state_);
   if (other_timeout) {
     for (const std::uint32_t waiter : waiters_in_order()) set_deadlines(waiter);
   }
-  if (state_ == PoolState::stopping) return;
   shrink(now);
+  if (state_ == PoolState::stopping) return;
   meet_demand(now);
 }
 
@@ -98,16 +107,85 @@ void Pool::retire_all(CloseCause cause, TimePoint now) {
 
 // --- streams ------------------------------------------------------------------------------------------
 
+// Taking any stream and giving it back unchanged is what happens for each record. Where nothing needs
+// thought, the two are done here in one piece, without a call; every doubt goes the general way. Both ways
+// end in the same state: the walk against the reference pool holds them to it.
+Answer Pool::acquire(const Ask& ask, TimePoint now) {
+  const bool plain = !ask.id && ask.other_stream == StreamChange::leave_unchanged && !ask.with_data &&
+                     takes_plainly_ && ask.shard < shards_;
+  if (!plain) [[unlikely]]
+    return acquire_or_wait(ask, now);
+  const std::size_t own = at(ask.direction);
+  auto& lists = shelves_[ask.shard];
+  const SlotIndex index = lists[own].front();
+  if (index == kNoIndex || !slots_[index].plain) [[unlikely]]
+    return acquire_or_wait(ask, now);
+
+  Slot& slot = slots_[index];
+  Stream& stream = slot.streams[own];
+  lists[own].pop_front([this, own](std::uint32_t i) -> IndexLinks& { return slots_[i].links[own]; });
+  stream.state = StreamState::available_in_use;
+  stream.since = now;
+  stream.holder = ask.holder;
+  if ((slot.shelves & bit(kBoth)) != 0) {
+    lists[kBoth].erase(index, [this](std::uint32_t i) -> IndexLinks& { return slots_[i].links[kBoth]; });
+    slot.tallies |= bit(kUsed);
+    if (++gauges_.used > counters_.peak_used) counters_.peak_used = gauges_.used;
+    slot.shelves = static_cast<std::uint8_t>(2 - own);  // the bit of the other
+  } else {
+    slot.shelves = 0;
+  }
+  ++counters_.gets;
+
+  static constexpr Answer kGranted{.kind = Answer::Kind::granted};
+  Answer answer = kGranted;
+  answer.grant.connection = {index, slot.generation};
+  answer.grant.id = {index, slot.generation, slot.secret};
+  answer.grant.direction = ask.direction;
+  answer.grant.shard = slot.shard;
+  return answer;
+}
+
 Reserved Pool::give_back(ConnectionRef connection, Direction direction, const Return& how, TimePoint now) {
+  const std::size_t own = at(direction);
+  check(connection.slot < slots_made_ && slots_[connection.slot].generation == connection.generation,
+        "give_back of a stream that nobody has taken");
+  Slot& slot = slots_[connection.slot];
+  Stream& stream = slot.streams[own];
+  // Three bytes without gaps: the compiler compares them in two steps.
+  static constexpr Return kUnchanged{};
+  static_assert(sizeof kUnchanged == 3);
+  const bool plain = slot.plain && stream.state == StreamState::available_in_use && gauges_.waiting == 0 &&
+                     std::memcmp(&how, &kUnchanged, sizeof how) == 0 && returns_plainly_;
+  if (!plain) [[unlikely]]
+    return give_back_and_settle(connection, direction, how, now);
+
+  auto& lists = shelves_[slot.shard];
+  stream.state = StreamState::available_free;
+  stream.since = now;
+  lists[own].push_front(connection.slot,
+                        [this, own](std::uint32_t i) -> IndexLinks& { return slots_[i].links[own]; });
+  slot.shelves = static_cast<std::uint8_t>(own + 1);
+  if (slot.streams[own ^ 1].state == StreamState::available_free) {
+    lists[kBoth].push_front(connection.slot,
+                            [this](std::uint32_t i) -> IndexLinks& { return slots_[i].links[kBoth]; });
+    slot.shelves = bit(kInput) | bit(kOutput) | bit(kBoth);
+    slot.tallies &= static_cast<std::uint8_t>(~bit(kUsed));
+    --gauges_.used;
+  }
+  ++counters_.frees;
+  static constexpr Reserved kNothing{};
+  return kNothing;
+}
+
+Reserved Pool::give_back_and_settle(ConnectionRef connection, Direction direction, const Return& how,
+                                    TimePoint now) {
   Slot* const slot = slot_at(connection);
   check(slot != nullptr && in_use(slot->streams[at(direction)].state), "give_back of a stream not in use");
   Stream& stream = slot->streams[at(direction)];
   ++counters_.frees;
   move(stream, StreamEvent::returned);
   stream.since = now;
-  const Holder holder = stream.holder;
-  if (!reserved(stream.state)) stream.holder = {};
-
   if (slot->state != ConnectionState::open) [[unlikely]] {
     const bool last = slot->state == ConnectionState::ended && !in_use(slot->streams[0].state) &&
                       !in_use(slot->streams[1].state);
@@ -118,6 +196,7 @@ Reserved Pool::give_back(ConnectionRef connection, Direction direction, const Re
   if (direction == Direction::input) slot->unread = how.unread;
 
   Reserved made;
+  const Holder holder = stream.holder;
   if (how.own != StreamChange::leave_unchanged) {
     made.own = change(connection.slot, direction, how.own, holder, now);
   }
@@ -133,7 +212,9 @@ Reservation Pool::modify(ConnectionRef connection, Direction direction, StreamCh
   if (slot == nullptr || slot->state != ConnectionState::open || how == StreamChange::leave_unchanged) {
     return {};
   }
-  const Reservation made = change(connection.slot, direction, how, slot->streams[at(direction)].holder, now);
+  const Stream& stream = slot->streams[at(direction)];
+  const bool free = stream.state == StreamState::available_free;
+  const Reservation made = change(connection.slot, direction, how, free ? Holder{} : stream.holder, now);
   if (how == StreamChange::release) {
     came_back(connection.slot, now);
   } else {
@@ -158,10 +239,7 @@ Reservation Pool::change(SlotIndex index, Direction direction, StreamChange how,
   if (how == StreamChange::release) {
     move(stream, StreamEvent::made_available);
     stream.reservation = 0;
-    if (!in_use(stream.state)) {
-      stream.holder = {};
-      stream.since = now;
-    }
+    if (!in_use(stream.state)) stream.since = now;
     return {};
   }
   move(stream, StreamEvent::made_reserved);
@@ -231,23 +309,49 @@ std::uint8_t Pool::tallies_of(const Slot& slot) noexcept {
   return static_cast<std::uint8_t>(used << kUsed | usable << kUsable | live << kLive);
 }
 
+template <Pool::Shelf shelf>
+[[gnu::always_inline]] inline void Pool::shelve(SlotIndex index, Slot& slot) noexcept {
+  const auto links = [this](std::uint32_t i) -> IndexLinks& { return slots_[i].links[shelf]; };
+  shelves_[slot.shard][shelf].push_front(index, links);
+  slot.shelves |= bit(shelf);
+}
+
+template <Pool::Shelf shelf>
+[[gnu::always_inline]] inline void Pool::unshelve(SlotIndex index, Slot& slot) noexcept {
+  const auto links = [this](std::uint32_t i) -> IndexLinks& { return slots_[i].links[shelf]; };
+  shelves_[slot.shard][shelf].erase(index, links);
+  slot.shelves &= static_cast<std::uint8_t>(~bit(shelf));
+}
+
+bool Pool::shelf_empty(Shelf shelf) const noexcept {
+  return std::all_of(shelves_.begin(), shelves_.end(),
+                     [&](const auto& lists) { return lists[shelf].empty(); });
+}
+
 // Puts the connection onto the shelves that its state entitles it to. After every change of a state.
 void Pool::refile(SlotIndex index, TimePoint now) {
   Slot& slot = slots_[index];
   const std::uint8_t wanted = shelves_of(slot);
-  for (unsigned changed = wanted ^ slot.shelves; changed != 0; changed &= changed - 1) {
-    const int shelf = std::countr_zero(changed);
-    const auto links = [this, shelf](std::uint32_t i) -> IndexLinks& { return slots_[i].links[shelf]; };
-    IndexList& list = shelves_[shelf * shards_ + slot.shard];
-    if ((wanted & bit(shelf)) != 0) {
-      list.push_front(index, links);
-      if (++on_shelf_[shelf] == 1) filled_since_[shelf] = now;
-    } else {
-      list.erase(index, links);
-      --on_shelf_[shelf];
-    }
+  const unsigned changed = wanted ^ slot.shelves;
+  if (gauges_.waiting != 0) {
+    if ((wanted & changed & bit(kInput)) != 0 && !stream_there(0)) there_since_[0] = now;
+    if ((wanted & changed & bit(kBoth)) != 0 && !stream_there(1)) there_since_[1] = now;
   }
-  slot.shelves = wanted;
+  const auto file = [&]<Shelf shelf>() {
+    if ((changed & bit(shelf)) == 0) return;
+    if ((wanted & bit(shelf)) != 0) {
+      shelve<shelf>(index, slot);
+    } else {
+      unshelve<shelf>(index, slot);
+    }
+  };
+  file.template operator()<kOutput>();
+  file.template operator()<kInput>();
+  file.template operator()<kBoth>();
+  file.template operator()<kUnread>();
+  file.template operator()<kUnreadBoth>();
+  slot.plain = slot.state == ConnectionState::open && slot.proven && !slot.retiring && !slot.input_ended &&
+               !slot.unread;
 
   const std::uint8_t tallies = tallies_of(slot);
   if (tallies == slot.tallies) return;

@@ -252,8 +252,8 @@ class Pool {
   // Lists of connections on which something lies ready for requests without an id. A connection is on
   // each shelf that its state entitles it to (shelves_of), once for each shard.
   enum Shelf : std::uint8_t {
+    kInput,  // the first two have the numbers of their directions
     kOutput,
-    kInput,
     kBoth,    // both streams available and free: for requests that reserve the other
     kUnread,  // the input is available and free, and has something to read
     kUnreadBoth
@@ -275,17 +275,20 @@ class Pool {
   };
   static constexpr int kAnyQueues = 6;
 
-  struct Stream {
+  // Sizes are powers of two, so that to find one by its index is a shift.
+  struct alignas(32) Stream {
     StreamState state = StreamState::available_free;
-    std::uint32_t reservation = 0;   // its number while reserved
-    std::array<IndexList, 2> by_id;  // waiting requests; [1]: those that reserve the other too
-    Holder holder;
+    std::uint32_t reservation = 0;  // its number while reserved
     TimePoint since{};
+    Holder holder;                   // of the last use or reservation
+    std::array<IndexList, 2> by_id;  // waiting requests; [1]: those that reserve the other too
   };
-  struct Slot {
+  struct alignas(64) Slot {
     std::uint32_t generation = 0;
     ConnectionState state = ConnectionState::gone;
+    bool plain = false;        // open, and nothing about it needs thought when a stream comes back
     std::uint8_t shelves = 0;  // bit by Shelf: where it lies now
+    std::uint8_t tallies = 0;  // bit by Tally: what it counts for now
     ShardIndex shard = 0;
     bool unread = false;  // bytes that nobody has read, while the input is free
     bool input_ended = false;
@@ -294,7 +297,6 @@ class Pool {
     bool proven = false;    // carried something: ends no attempt too early (C2)
     bool forced = false;    // abort or abandon has been said: no need to say it again
     bool has_permit = false;
-    std::uint8_t tallies = 0;             // bit by Tally: what it counts for now
     CloseCause cause = CloseCause::peer;  // of retiring, then of closing
     std::array<Stream, 2> streams;        // by Direction
     std::array<IndexLinks, kShelves> links;
@@ -321,6 +323,7 @@ class Pool {
   SlotIndex choose(Queue queue, ShardIndex shard) noexcept;
   bool serves(const Slot& slot, const Ask& ask) const noexcept;  // by id, now
   bool reachable_by_id(const Slot& slot) const noexcept;
+  Answer acquire_or_wait(const Ask& ask, TimePoint now);
   Grant take(SlotIndex index, const Ask& ask, TimePoint now);
   Answer wait(const Ask& ask, Queue queue, TimePoint now);
   Answer refused(Errc why) noexcept;
@@ -336,14 +339,20 @@ class Pool {
   void set_deadlines(std::uint32_t waiter);
   TimePoint data_deadline(const Waiter& waiter) const noexcept;
   std::uint32_t next_due(TimePoint now);
-  bool stream_there(int both) const noexcept { return on_shelf_[both ? kBoth : kInput] != 0; }
+  bool stream_there(int both) const noexcept { return !shelf_empty(both ? kBoth : kInput); }
   void serve(SlotIndex index, TimePoint now);
   void serve_all(TimePoint now);
   void offer_unread(SlotIndex index, TimePoint now);
 
   // pool_connections.cpp: connections
-  Slot* slot_at(ConnectionRef connection) noexcept;
-  const Slot* slot_at(ConnectionRef connection) const noexcept;
+  const Slot* slot_at(ConnectionRef connection) const noexcept {
+    if (connection.slot >= slots_.size()) return nullptr;
+    const Slot& slot = slots_[connection.slot];
+    return slot.generation == connection.generation && slot.state != ConnectionState::gone ? &slot : nullptr;
+  }
+  Slot* slot_at(ConnectionRef connection) noexcept {
+    return const_cast<Slot*>(static_cast<const Pool*>(this)->slot_at(connection));
+  }
   SlotIndex new_slot(ConnectionState state, TimePoint now);
   void vacate(SlotIndex index, ConnectionEvent event);
   void become_open(SlotIndex index, TimePoint now);
@@ -353,7 +362,12 @@ class Pool {
   void retire(SlotIndex index, CloseCause cause, TimePoint now);
   void came_back(SlotIndex index, TimePoint now);
   void shrink(TimePoint now);
-  bool over_maximum() const noexcept;
+  // By what lives on after the retiring ones are gone.
+  // It can come to that only when the maximum is lowered: apply() notes it in returns_plainly_, and it holds
+  // until a stream that comes back finds that it is over.
+  bool over_maximum() const noexcept {
+    return settings_.max_connections != 0 && gauges_.connecting + live_ > settings_.max_connections;
+  }
   bool may_close_now(const Slot& slot) const noexcept;
   void settle(SlotIndex index, TimePoint now);
   void meet_demand(TimePoint now);
@@ -363,6 +377,7 @@ class Pool {
   void judge_lifetime(const Slot& slot, CloseCause cause, TimePoint now);
 
   // pool.cpp: streams
+  void enter(PoolState state) noexcept;
   static void move(Stream& stream, StreamEvent event) {
     const std::optional<StreamState> to = next(stream.state, event);
     check(to.has_value(), "a stream moves as its table says");
@@ -376,6 +391,13 @@ class Pool {
   static std::uint8_t shelves_of(const Slot& slot) noexcept;
   static std::uint8_t tallies_of(const Slot& slot) noexcept;
   void refile(SlotIndex index, TimePoint now);
+  template <Shelf shelf>
+  void shelve(SlotIndex index, Slot& slot) noexcept;
+  template <Shelf shelf>
+  void unshelve(SlotIndex index, Slot& slot) noexcept;
+  bool shelf_empty(Shelf shelf) const noexcept;
+  Reserved give_back_and_settle(ConnectionRef connection, Direction direction, const Return& how,
+                                TimePoint now);
   Reservation change(SlotIndex index, Direction direction, StreamChange change, const Holder& holder,
                      TimePoint now);
   Grant grant_of(SlotIndex index, Direction direction) const noexcept;
@@ -384,16 +406,19 @@ class Pool {
   PoolSettings settings_;
   IdKey key_;
   PoolState state_ = PoolState::running;
+  bool takes_plainly_ = true;    // running, and the stream that came last is preferred
+  bool returns_plainly_ = true;  // not stopping, and not over the maximum
   Errc stop_error_ = Errc::manager_stopped;
   CloseCause stop_cause_ = CloseCause::shutdown;
 
   std::vector<Slot> slots_;
+  std::uint32_t slots_made_ = 0;  // slots_.size(), without the arithmetic
   std::vector<SlotIndex> free_slots_;
-  std::vector<IndexList> shelves_;  // [shelf * shards + shard]
+  std::vector<std::array<IndexList, kShelves>> shelves_;  // [shard][shelf]
   std::uint32_t shards_;
   ShardIndex next_shard_ = 0;  // round robin
-  std::array<std::uint32_t, kShelves> on_shelf_{};
-  std::array<TimePoint, kShelves> filled_since_{};
+  // Since when there has been a stream to wait at, told apart only while somebody waits: [both].
+  std::array<TimePoint, 2> there_since_{};
   std::vector<std::uint32_t> of_shard_;  // connections: a new one goes where the fewest are
 
   std::vector<Waiter> waiters_;

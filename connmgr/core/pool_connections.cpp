@@ -21,21 +21,12 @@ constexpr bool any_reserved(const auto& streams) {
 
 // --- slots --------------------------------------------------------------------------------------------
 
-const Pool::Slot* Pool::slot_at(ConnectionRef connection) const noexcept {
-  if (connection.slot >= slots_.size()) return nullptr;
-  const Slot& slot = slots_[connection.slot];
-  return slot.generation == connection.generation && slot.state != ConnectionState::gone ? &slot : nullptr;
-}
-
-Pool::Slot* Pool::slot_at(ConnectionRef connection) noexcept {
-  return const_cast<Slot*>(static_cast<const Pool*>(this)->slot_at(connection));
-}
-
 SlotIndex Pool::new_slot(ConnectionState state, TimePoint now) {
   if (free_slots_.empty()) {
     check(slots_.size() < kNoSlot, "more connections than a pool can name");
     free_slots_.push_back(static_cast<SlotIndex>(slots_.size()));
     slots_.emplace_back();
+    ++slots_made_;
   }
   const SlotIndex index = free_slots_.back();
   free_slots_.pop_back();
@@ -324,11 +315,6 @@ void Pool::retire(SlotIndex index, CloseCause cause, TimePoint now) {
   settle(index, now);
 }
 
-// What lives on after the retiring ones are gone.
-bool Pool::over_maximum() const noexcept {
-  return settings_.max_connections != 0 && gauges_.connecting + live_ > settings_.max_connections;
-}
-
 // A stream is free, or unreserved, that was not before.
 void Pool::came_back(SlotIndex index, TimePoint now) {
   Slot& slot = slots_[index];
@@ -337,6 +323,7 @@ void Pool::came_back(SlotIndex index, TimePoint now) {
     slot.cause = CloseCause::over_maximum;
   }
   settle(index, now);
+  if (!returns_plainly_) enter(state_);
 }
 
 // The maximum was lowered: what nobody uses goes at once, what was unused for longest first and what still

@@ -51,7 +51,7 @@ std::optional<ConnectionView> Pool::connection(ConnectionRef connection) const {
   view.shard = slot->shard;
   for (std::size_t i = 0; i < 2; ++i) {
     view.streams[i] = slot->streams[i].state;
-    view.holders[i] = slot->streams[i].holder;
+    if (view.streams[i] != StreamState::available_free) view.holders[i] = slot->streams[i].holder;
     view.since[i] = slot->streams[i].since;
   }
   view.opened_at = slot->opened_at;
@@ -101,7 +101,8 @@ void Pool::check_invariants() const {
     check(!may_close_now(slot), "an open connection has a reason to stay");
   }
   check(occupied == occupied_ && live == live_ && usable == usable_, "counts equal connections");
-  check(of_shard == of_shard_ && on_shelf == on_shelf_, "counts equal lists");
+  check(!returns_plainly_ || !over_maximum(), "over the maximum only after it was lowered");
+  check(of_shard == of_shard_, "counts equal lists");
   check(counters_.opened == counters_.closed + opened_now, "opened = closed + open + closing");
   check(counters_.gets == counters_.frees + in_use_now, "gets = frees + in use");
 
@@ -110,13 +111,13 @@ void Pool::check_invariants() const {
     std::uint32_t length = 0;
     for (std::uint32_t shard = 0; shard < shards_; ++shard) {
       std::uint32_t before = kNoIndex;
-      for (std::uint32_t i = shelves_[shelf * shards_ + shard].front(); i != kNoIndex;
+      for (std::uint32_t i = shelves_[shard][shelf].front(); i != kNoIndex;
            before = i, i = slots_[i].links[shelf].after) {
         check(slots_[i].links[shelf].before == before && slots_[i].shard == shard, "lists are well linked");
         check((slots_[i].shelves >> shelf & 1) != 0 && ++length <= slots_used, "lists hold what is counted");
       }
     }
-    check(length == on_shelf_[shelf], "lists are as long as counted");
+    check(length == on_shelf[shelf], "lists are as long as counted");
   }
 
   std::array<std::uint32_t, kAnyQueues> may_open{};
@@ -132,7 +133,7 @@ void Pool::check_invariants() const {
     ++counted.waiting;
     if (waiter.queue != kById) {
       may_open[waiter.queue] += waiter.ask.may_open;
-      check(state_ != PoolState::running || on_shelf_[shelf_for(waiter.queue)] == 0,
+      check(state_ != PoolState::running || shelf_empty(shelf_for(waiter.queue)),
             "nobody waits beside a stream that he could have");
     } else {
       const Slot* const slot = slot_at(waiter.ask.id.ref());
@@ -147,7 +148,7 @@ void Pool::check_invariants() const {
             counted.waiting == gauges_.waiting,
         "gauges equal what is there");
   check(state_ != PoolState::stopping || gauges_.waiting == 0, "nobody waits for a stopping pool");
-  check(state_ != PoolState::running || subscribers_.empty() || on_shelf_[kUnread] == 0,
+  check(state_ != PoolState::running || subscribers_.empty() || shelf_empty(kUnread),
         "nothing to read lies beside an Input node");
   // Nobody waits while the pool may connect: whatever may be opened has been, or its time is set.
   if (settings_.role == PoolRole::client && state_ == PoolState::running) {
@@ -193,13 +194,12 @@ std::uint64_t Pool::fingerprint(TimePoint now) const {
   }
   for (int shelf = 0; shelf < kShelves; ++shelf) {
     for (std::uint32_t shard = 0; shard < shards_; ++shard) {
-      for (std::uint32_t i = shelves_[shelf * shards_ + shard].front(); i != kNoIndex;
+      for (std::uint32_t i = shelves_[shard][shelf].front(); i != kNoIndex;
            i = slots_[i].links[shelf].after) {
         digest.add(i);
       }
       digest.add(~std::uint64_t{0});
     }
-    if (gauges_.waiting != 0 && on_shelf_[shelf] != 0) digest.add(filled_since_[shelf], now);
   }
   for (const SlotIndex index : free_slots_) digest.add(index);
   digest.add(subscribers_.size());

@@ -50,7 +50,7 @@ Pool::Shelf Pool::shelf_for(Queue queue) noexcept {
 
 // Nobody waits beside a stream that he could have. So what lies on a shelf now is what no earlier request
 // may have, and a newcomer who takes it overtakes nobody.
-Answer Pool::acquire(const Ask& ask, TimePoint now) {
+Answer Pool::acquire_or_wait(const Ask& ask, TimePoint now) {
   if (state_ == PoolState::stopping) return refused(stop_error_);
   const Queue queue = queue_of(ask);
   SlotIndex index = kNoSlot;
@@ -82,22 +82,26 @@ Answer Pool::refused(Errc why) noexcept {
 // last in front. Bytes to read are taken oldest first, whatever the selection.
 SlotIndex Pool::choose(Queue queue, ShardIndex shard) noexcept {
   const Shelf shelf = shelf_for(queue);
-  if (on_shelf_[shelf] == 0) return kNoSlot;
-  const IndexList* const lists = &shelves_[shelf * shards_];
-  const std::uint32_t own = shard < shards_ ? shard : 0;
-  const auto first_from = [&](std::uint32_t start) {
-    while (lists[start].empty()) start = start + 1 == shards_ ? 0 : start + 1;
-    return start;
-  };
-  if (shelf == kUnread || shelf == kUnreadBoth) return lists[first_from(own)].back();
-  switch (settings_.selection) {
-    case Selection::most_recent: return lists[first_from(own)].front();
-    case Selection::round_robin: {  // the shards in turn, and on each the one unused for longest
-      const std::uint32_t chosen = first_from(next_shard_);
-      next_shard_ = static_cast<ShardIndex>(chosen + 1 == shards_ ? 0 : chosen + 1);
-      return lists[chosen].back();
+  const auto first_from = [&](std::uint32_t start) -> const IndexList* {
+    for (std::uint32_t i = 0, shard_now = start; i < shards_; ++i) {
+      if (!shelves_[shard_now][shelf].empty()) return &shelves_[shard_now][shelf];
+      shard_now = shard_now + 1 == shards_ ? 0 : shard_now + 1;
     }
-    case Selection::least_recent: break;
+    return nullptr;
+  };
+  const std::uint32_t own = shard < shards_ ? shard : 0;
+  const bool oldest_first = shelf == kUnread || shelf == kUnreadBoth;
+  if (oldest_first || settings_.selection == Selection::most_recent) {
+    const IndexList* const list = first_from(own);
+    if (list == nullptr) return kNoSlot;
+    return oldest_first ? list->back() : list->front();
+  }
+  if (settings_.selection == Selection::round_robin) {  // shards in turn, on each the one unused for longest
+    const IndexList* const list = first_from(next_shard_);
+    if (list == nullptr) return kNoSlot;
+    const SlotIndex chosen = list->back();
+    next_shard_ = static_cast<ShardIndex>((slots_[chosen].shard + 1u) % shards_);
+    return chosen;
   }
   SlotIndex longest = kNoSlot;
   const auto unused_since = [&](SlotIndex index) {
@@ -105,9 +109,9 @@ SlotIndex Pool::choose(Queue queue, ShardIndex shard) noexcept {
     if (shelf == kBoth) return std::max(streams[0].since, streams[1].since);
     return streams[at(shelf == kInput ? Direction::input : Direction::output)].since;
   };
-  for (std::uint32_t i = 0; i < shards_; ++i) {
-    if (lists[i].empty()) continue;
-    const SlotIndex candidate = lists[i].back();
+  for (const auto& of_one_shard : shelves_) {
+    if (of_one_shard[shelf].empty()) continue;
+    const SlotIndex candidate = of_one_shard[shelf].back();
     if (longest == kNoSlot || unused_since(candidate) < unused_since(longest)) longest = candidate;
   }
   return longest;
@@ -185,7 +189,7 @@ void Pool::set_deadlines(std::uint32_t index) {
 // the earliest.
 TimePoint Pool::data_deadline(const Waiter& waiter) const noexcept {
   const int both = waiter.queue - kWithData;
-  const TimePoint there = stream_there(both) ? filled_since_[both ? kBoth : kInput] : waiter.since;
+  const TimePoint there = stream_there(both) ? there_since_[both] : waiter.since;
   return deadline_after(std::max(there, waiter.since), waiter.ask.data_timeout);
 }
 
@@ -311,7 +315,7 @@ SubscriptionId Pool::subscribe(const Holder& holder, TimePoint now) {
   const SubscriptionId id{++subscriptions_};
   subscribers_.push_back({id, holder});
   for (std::uint32_t shard = 0; shard < shards_; ++shard) {
-    const IndexList& list = shelves_[kUnread * shards_ + shard];
+    const IndexList& list = shelves_[shard][kUnread];
     while (state_ == PoolState::running && !list.empty()) offer_unread(list.back(), now);
   }
   return id;

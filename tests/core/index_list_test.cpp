@@ -57,6 +57,16 @@ TEST_F(IndexListTest, ClosesTheGapWhereverAnItemIsTakenOut) {
   EXPECT_TRUE(list.empty());
 }
 
+TEST_F(IndexListTest, GivesUpItsFront) {
+  list.push_back(3, links());
+  list.push_back(4, links());
+
+  list.pop_front(links());
+  EXPECT_THAT(content(), ElementsAre(4));
+  list.pop_front(links());
+  EXPECT_TRUE(list.empty());
+}
+
 TEST_F(IndexListTest, TakesAnItemAgainThatHasLeft) {
   list.push_back(1, links());
   list.erase(1, links());
