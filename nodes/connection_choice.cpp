@@ -15,18 +15,58 @@ Result<void> ConnectionChooser::prepare(ExecutionGroup& group, ServiceKind kind,
 
   auto use = group.use(kind, connection_details);
   if (!use) return use.error();
+  group_ = &group;
   use_ = *std::move(use);
+  service_ = use_->service();
+  elsewhere_.resize(group.shards().size());
   return {};
 }
 
+void ConnectionChooser::end() noexcept {
+  elsewhere_.clear();
+  addresses_.store(0);
+  use_.end();
+}
+
+Result<ConnectionManager*> ConnectionChooser::manager_for(OnShard& here, const Destination& told) {
+  if (told.hostname.empty() && told.port == 0) return &*use_;
+  if (service_->kind == ServiceKind::server) {
+    return Failure(Errc::not_allowed,
+                   "the message names an address (hostname, port), but a server node never opens "
+                   "a connection; it goes by id");
+  }
+  const std::string& hostname = told.hostname.empty() ? service_->hostname : told.hostname;
+  const std::uint16_t port = told.port == 0 ? service_->port : told.port;
+  if (hostname == service_->hostname && port == service_->port) return &*use_;
+
+  auto& known = elsewhere_[here.shard().index()];
+  for (Elsewhere& one : known) {
+    if (one.port == port && one.hostname == hostname) return &*one.use;
+  }
+  if (addresses_.fetch_add(1) >= kMostAddresses) {
+    addresses_.fetch_sub(1);
+    return Failure(Errc::not_allowed, "messages have named " + std::to_string(kMostAddresses) +
+                                          " addresses already; " + hostname + ":" + std::to_string(port) +
+                                          " would be one more");
+  }
+  auto use = group_->use(ServiceKind::client, service_->name + "@" + hostname + ":" + std::to_string(port));
+  if (!use) {
+    addresses_.fetch_sub(1);
+    return use.error();
+  }
+  known.push_back({hostname, port, *std::move(use)});
+  return &*known.back().use;
+}
+
 Result<ConnectionChooser::Chosen> ConnectionChooser::choose(const FlowIteration& iteration,
+                                                            const ConnectionManager& on,
                                                             const Destination& told,
                                                             const LocalEnvironment& environment) const {
   switch (choice_) {
     case ConnectionChoice::any: return Chosen{};
     case ConnectionChoice::automatic: {
       if (told.id) return Chosen{told.id, false};
-      const ConnectionId used = iteration.last_used(manager());
+      const ConnectionId used = iteration.last_used(on);
       return Chosen{used, static_cast<bool>(used)};
     }
     case ConnectionChoice::by_id: return Chosen{environment.find_id(id_location_), false};

@@ -38,6 +38,8 @@ struct UnroutedFailure {
 struct FlowSettings {
   std::string name;
   unsigned instances = 1;  // messages that are worked on at once (N7)
+  // So long undeploying waits for messages under way; then what they wait for is cancelled (G9).
+  Duration drain_timeout = std::chrono::seconds(30);
   // Told of each failure that no terminal took, besides the log; on a shard, so it must not block.
   std::function<void(const UnroutedFailure&)> on_unrouted_failure;
 };
@@ -86,8 +88,8 @@ class Flow {
   Result<void> try_deploy();  // the same, as a value
   bool deployed() const noexcept { return deployed_; }
 
-  // No new messages; those under way go on to their end; then managers are let go. Blocks until then: not
-  // in a simulated world, never on a shard.
+  // No new messages; those under way go on to their end, for drain_timeout; then managers are let go. Blocks
+  // until then: not in a simulated world, never on a shard.
   void undeploy();
   // The same in two steps. undeployed() finishes it, once true.
   void begin_undeploy();

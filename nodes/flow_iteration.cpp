@@ -37,6 +37,17 @@ void FlowIteration::release_at_end(ConnectionManager& manager, const Reservation
   if (reservation) held_.push_back({&manager, reservation});
 }
 
+void FlowIteration::remember_wait(ConnectionManager& manager, Ticket ticket) noexcept {
+  ticket_.store(0);
+  asked_.store(&manager);
+  ticket_.store(ticket.number);
+}
+
+void FlowIteration::cancel_wait(OnShard& here) {
+  const std::uint64_t ticket = ticket_.exchange(0);
+  if (ticket != 0) asked_.load()->cancel(here, Ticket{ticket});
+}
+
 bool FlowIteration::failure_is_routed() const noexcept {
   return input_->keeps_original();
 }

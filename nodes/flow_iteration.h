@@ -7,6 +7,7 @@
 // Threads: one holder at a time, on whatever shard; dropping it is allowed anywhere.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -53,6 +54,11 @@ class FlowIteration {
   // A reservation that ends with this iteration (S5); an empty one is ignored.
   void release_at_end(ConnectionManager& manager, const Reservation& reservation);
 
+  // It waits for a stream under this ticket. Said after the fact, when it may run already: so a cancelled
+  // ticket may be an old one, which does nothing.
+  void remember_wait(ConnectionManager& manager, Ticket ticket) noexcept;
+  void cancel_wait(OnShard& here);
+
   // Whether other branches of this message are still to be taken.
   bool has_more_branches() const noexcept { return branch_count_ > 0; }
   // Whether the Input node has a terminal for a failure of this message.
@@ -92,6 +98,8 @@ class FlowIteration {
   Message message_;
   std::uint64_t number_ = 0;
   Route route_ = Route::normal;
+  std::atomic<std::uint64_t> ticket_{0};  // of its last wait; any shard
+  std::atomic<ConnectionManager*> asked_{nullptr};
   std::vector<Used> used_;
   std::vector<Held> held_;
   std::vector<Branch> branches_;  // the first branch_count_ of it: entries are used again

@@ -4,6 +4,8 @@
 
 namespace connmgr::nodes {
 
+FlowShard::FlowShard(Flow& flow, io::Shard& shard) : flow_(flow), shard_(shard), log_(flow.name()) {}
+
 FlowIterationPtr FlowShard::start_iteration(InputNode& input, InputSession* session) {
   FlowIteration& iteration = iterations_.take(*this);
   iteration.input_ = &input;
@@ -60,8 +62,24 @@ void FlowShard::begin_round(OnShard& here, Flow::Round round) noexcept {
   round_finished_ = false;
   if (round == Flow::Round::iterations) {
     sessions_.for_each([&here](InputSession& session) { session.let_go(here); });
+    force_deadline_.emplace([this](OnShard& then) { end_by_force(then); });
+    force_deadline_->set(here, deadline_after(here.now(), flow_.settings().drain_timeout));
   }
   look_for_end_of_round();
+}
+
+// Whatever waits for a peer or for a connection. What comes of that, on a failure route, may wait again: so
+// once more, a second later, until nothing is left.
+void FlowShard::end_by_force(OnShard& here) {
+  if (round_ != Flow::Round::iterations && round_ != Flow::Round::sends) return;
+  const auto limit = std::chrono::duration_cast<std::chrono::seconds>(flow_.settings().drain_timeout);
+  const Failure why(Errc::shutting_down, "the flow '" + flow_.name() +
+                                             "' is undeployed, and this was not over " +
+                                             std::to_string(limit.count()) + " s later (drain_timeout)");
+  force_deadline_->set(here, here.now() + std::chrono::seconds(1));
+  iterations_.for_each([&here](FlowIteration& iteration) { iteration.cancel_wait(here); });
+  sends_.for_each([&](ParkedSend& send) { send.give_up(here, why); });
+  readings_.for_each([&](RecordReading& reading) { reading.give_up(here, why); });
 }
 
 void FlowShard::look_for_end_of_round() noexcept {
@@ -76,6 +94,7 @@ void FlowShard::look_for_end_of_round() noexcept {
       break;
     default:
       // Here, because deadlines belong to their shard's thread.
+      force_deadline_.reset();
       sessions_.clear();
       sends_.clear();
       readings_.clear();

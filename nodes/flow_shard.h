@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 #include "connmgr/io/shard.h"
 #include "nodes/failure_log.h"
@@ -18,7 +19,7 @@ namespace connmgr::nodes {
 
 class FlowShard {
  public:
-  FlowShard(Flow& flow, io::Shard& shard) : flow_(flow), shard_(shard), log_(flow.name()) {}
+  FlowShard(Flow& flow, io::Shard& shard);
 
   Flow& flow() const noexcept { return flow_; }
   io::Shard& shard() const noexcept { return shard_; }
@@ -52,6 +53,7 @@ class FlowShard {
     counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
   void look_for_end_of_round() noexcept;
+  void end_by_force(OnShard& here);
 
   Flow& flow_;
   io::Shard& shard_;
@@ -62,6 +64,7 @@ class FlowShard {
   Recycled<RecordReading> readings_;
   std::uint64_t iteration_count_ = 0;
   Flow::Round round_ = Flow::Round::running;
+  std::optional<io::Deadline> force_deadline_;  // while undeploying
   bool round_finished_ = true;
   Counter started_{0};
   Counter ended_{0};

@@ -20,10 +20,12 @@ Result<void> OutputNode::prepare(ExecutionGroup& group) {
 void OutputNode::evaluate(OnShard& here, FlowIterationPtr iteration) {
   const LocalEnvironment& environment = iteration->local_environment();
   const Destination& told = environment.output_destination();
-  auto chosen = connections_.choose(*iteration, told, environment);
+  const auto found = connections_.manager_for(here, told);
+  if (!found) return failed(here, std::move(iteration), found.error());
+  ConnectionManager& manager = **found;
+  const auto chosen = connections_.choose(*iteration, manager, told, environment);
   if (!chosen) return failed(here, std::move(iteration), chosen.error());
 
-  ConnectionManager& manager = connections_.manager();
   Ask ask;
   ask.direction = Direction::output;
   ask.id = chosen->id;
@@ -32,15 +34,18 @@ void OutputNode::evaluate(OnShard& here, FlowIterationPtr iteration) {
   ask.holder = iteration->holder(*this);
   const TimePoint deadline = told.timeout ? deadline_after(here.now(), *told.timeout) : kNever;
 
+  FlowIteration& waiting = *iteration;
   auto granted = [this, deadline, used = chosen->used_before, iteration = std::move(iteration)](
                      OnShard& there, Result<StreamLease> stream) mutable {
     if (stream) return write(there, std::move(iteration), *std::move(stream), deadline);
     failed(there, std::move(iteration), ConnectionChooser::refusal(used, stream.error()));
   };
   const Ticket waits = manager.acquire(here, ask, std::move(granted));
+  if (!waits) return;
+  waiting.remember_wait(manager, waits);
   const bool wants_input =
       ask.other_stream == StreamChange::reserve || ask.other_stream == StreamChange::reserve_until_flow_end;
-  if (waits && wants_input) flow().want_input(here, manager, ask.id);
+  if (wants_input) flow().want_input(here, manager, ask.id);
 }
 
 void OutputNode::write(OnShard& here, FlowIterationPtr iteration, StreamLease stream, TimePoint deadline) {
@@ -59,7 +64,7 @@ void OutputNode::write(OnShard& here, FlowIterationPtr iteration, StreamLease st
   const auto sequence =
       stream.send(here, settings_.records.definition(), parked.iteration().message().body(), &parked);
   if (!sequence) {
-    iteration = parked.take_iteration();
+    iteration = parked.withdraw();
     flow().side(here).send_over(parked);
     if (other) manager.release(other);
     return failed(here, std::move(iteration), sequence.error());
@@ -79,7 +84,7 @@ void OutputNode::write(OnShard& here, FlowIterationPtr iteration, StreamLease st
   }
   // With a full queue the iteration waits whatever comes after: that is what holds back a peer that sends
   // and does not read.
-  if (connection.room() && nobody_waits_for(parked.iteration())) parked.take_iteration();
+  if (connection.room() && nobody_waits_for(parked.iteration())) parked.let_iteration_end();
 }
 
 // Nothing follows that a failed send could still change.
@@ -105,10 +110,9 @@ void OutputNode::failed(OnShard& here, FlowIterationPtr iteration, Failure why) 
   failure.propagate(here, std::move(iteration));
 }
 
-Failure OutputNode::send_timeout_failure() const {
+Failure OutputNode::send_timeout_failure(const ConnectionManager& manager) const {
   const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(settings_.send_timeout);
-  return {Errc::timeout, "service '" + connections_.manager().name() + "' (" +
-                             connections_.manager().address() +
+  return {Errc::timeout, "service '" + manager.name() + "' (" + manager.address() +
                              "): the peer has not taken the record within " + std::to_string(limit.count()) +
                              " ms (send_timeout, or the message's own timeout)"};
 }

@@ -62,7 +62,7 @@ class OutputNode : public MidFlowNode {
   void tell_lost(OnShard& here, const io::SendReport& report);  // of an iteration that is over
   void failed(OnShard& here, FlowIterationPtr iteration, Failure failure);
   bool nobody_waits_for(const FlowIteration& iteration) const noexcept;
-  Failure send_timeout_failure() const;
+  Failure send_timeout_failure(const ConnectionManager& manager) const;
 
   ServiceKind kind_;
   Settings settings_;

@@ -8,7 +8,8 @@
 
 namespace connmgr::nodes {
 
-ParkedSend::ParkedSend() : deadline_([this](OnShard& here) { on_timeout(here); }) {}
+ParkedSend::ParkedSend()
+    : deadline_([this](OnShard& here) { give_up(here, node_->send_timeout_failure(*manager_)); }) {}
 
 void ParkedSend::prepare(OutputNode& node, FlowIterationPtr iteration, ConnectionManager& manager,
                          io::Connection& connection, const Reservation& undone_on_failure) {
@@ -19,16 +20,22 @@ void ParkedSend::prepare(OutputNode& node, FlowIterationPtr iteration, Connectio
   undone_on_failure_ = undone_on_failure;
 }
 
+FlowIterationPtr ParkedSend::withdraw() noexcept {
+  connection_ = nullptr;
+  return std::move(iteration_);
+}
+
 void ParkedSend::wait_until(OnShard& here, TimePoint when) {
   deadline_.set(here, when);
 }
 
-void ParkedSend::on_timeout(OnShard& here) {
-  connection_->cancel_send(here, *this, node_->send_timeout_failure());
+void ParkedSend::give_up(OnShard& here, const Failure& why) {
+  if (connection_) connection_->cancel_send(here, *this, why);
 }
 
 void ParkedSend::on_sent(OnShard& here, const io::SendReport& report) {
   deadline_.clear();
+  connection_ = nullptr;
   OutputNode& node = *node_;
   FlowIterationPtr iteration = std::move(iteration_);
   if (report.outcome != io::SendOutcome::handed && undone_on_failure_) manager_->release(undone_on_failure_);

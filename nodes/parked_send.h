@@ -20,13 +20,16 @@ class ParkedSend final : public io::SendWaiter {
   void prepare(OutputNode& node, FlowIterationPtr iteration, ConnectionManager& manager,
                io::Connection& connection, const Reservation& undone_on_failure);
   FlowIteration& iteration() noexcept { return *iteration_; }
-  // It could not be queued, or nobody waits for its end: the iteration is somebody else's again.
-  FlowIterationPtr take_iteration() noexcept { return std::move(iteration_); }
+  // It could not be queued: as if it had never been.
+  FlowIterationPtr withdraw() noexcept;
+  // Nothing waits for its end.
+  void let_iteration_end() noexcept { iteration_.reset(); }
   void wait_until(OnShard& here, TimePoint when);
+  // The send is cancelled, if there is one; its report follows.
+  void give_up(OnShard& here, const Failure& why);
 
  private:
   void on_sent(OnShard& here, const io::SendReport& report) override;
-  void on_timeout(OnShard& here);
 
   OutputNode* node_ = nullptr;
   FlowIterationPtr iteration_;  // none: nothing waits for this record

@@ -22,10 +22,12 @@ Result<void> ReceiveNode::prepare(ExecutionGroup& group) {
 void ReceiveNode::evaluate(OnShard& here, FlowIterationPtr iteration) {
   const LocalEnvironment& environment = iteration->local_environment();
   const Destination& told = environment.receive_destination();
-  auto chosen = connections_.choose(*iteration, told, environment);
+  const auto found = connections_.manager_for(here, told);
+  if (!found) return failed(here, std::move(iteration), found.error());
+  ConnectionManager& manager = **found;
+  const auto chosen = connections_.choose(*iteration, manager, told, environment);
   if (!chosen) return failed(here, std::move(iteration), chosen.error());
 
-  ConnectionManager& manager = connections_.manager();
   Ask ask;
   ask.direction = Direction::input;
   ask.id = chosen->id;
@@ -36,6 +38,7 @@ void ReceiveNode::evaluate(OnShard& here, FlowIterationPtr iteration) {
   ask.holder = iteration->holder(*this);
   const TimePoint deadline = told.timeout ? deadline_after(here.now(), *told.timeout) : kNever;
 
+  FlowIteration& waiting = *iteration;
   auto granted = [this, deadline, used = chosen->used_before, iteration = std::move(iteration)](
                      OnShard& there, Result<StreamLease> stream) mutable {
     if (stream) {
@@ -46,7 +49,9 @@ void ReceiveNode::evaluate(OnShard& here, FlowIterationPtr iteration) {
     failed(there, std::move(iteration), ConnectionChooser::refusal(used, stream.error()));
   };
   const Ticket waits = manager.acquire(here, ask, std::move(granted));
-  if (waits) flow().want_input(here, manager, ask.id);
+  if (!waits) return;
+  waiting.remember_wait(manager, waits);
+  flow().want_input(here, manager, ask.id);
 }
 
 void ReceiveNode::timed_out(OnShard& here, FlowIterationPtr iteration, Failure why) {

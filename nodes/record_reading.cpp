@@ -145,6 +145,15 @@ void RecordReading::fail(OnShard& here, const Detection& found) {
   node.failed(here, std::move(iteration), std::move(why));
 }
 
+void RecordReading::give_up(OnShard& here, const Failure& why) {
+  if (!stream_) return;
+  ReceiveNode& node = *node_;
+  auto [iteration, stream] = end(here);
+  if (stream.other_reservation()) stream.manager().release(stream.other_reservation());
+  stream.give_back(here);
+  node.failed(here, std::move(iteration), why);
+}
+
 void RecordReading::on_timeout(OnShard& here) {
   if (!stream_) return;
   ReceiveNode& node = *node_;

@@ -19,6 +19,8 @@ class RecordReading final : private io::InputReader {
 
   void begin(OnShard& here, ReceiveNode& node, FlowIterationPtr iteration, StreamLease stream,
              TimePoint deadline);
+  // If it is under way: fails.
+  void give_up(OnShard& here, const Failure& why);
 
  private:
   void on_input(OnShard& here) override { read(here); }

@@ -30,8 +30,8 @@ class Recycled {
   }
   std::size_t in_use() const noexcept { return in_use_; }
   template <class Visit>
-  void for_each(Visit&& visit) {  // free ones too; `visit` may give back
-    for (const auto& one : all_) visit(*one);
+  void for_each(Visit&& visit) {  // free ones too; `visit` may take and give back
+    for (std::size_t i = 0; i < all_.size(); ++i) visit(*all_[i]);
   }
   void clear() noexcept {
     free_.clear();

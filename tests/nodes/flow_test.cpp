@@ -247,6 +247,50 @@ TEST_F(FlowOf, LetsMessagesUnderWayEndAndTakesNoNewOnesWhenItIsUndeployed) {
   EXPECT_EQ(peer->received(), "answer\nanswer\n");
 }
 
+TEST_F(FlowOf, CancelsWhatMessagesWaitForWhenUndeployingTakesTooLong) {
+  SimServer bank(world, "bank", kLedgerPort);  // never answers
+  ledger.max_connections = 1;
+  ledger.connection_timeout = kForever;
+  Flow& flow = make_flow("flow", 3);
+  auto& entrance = enter(flow);
+  lines(flow) >> entrance;
+  ask_ledger(flow, entrance) >> reply(flow);
+  flow.deploy();
+  auto peer = till();
+  peer->send("one\ntwo\nthree\nfour\n");
+  world.run_for(1s);
+  ASSERT_EQ(at_work, 3) << "one reads its answer, two wait for the connection";
+
+  flow.begin_undeploy();
+  world.run_for(29s);
+  EXPECT_FALSE(flow.undeployed());
+  world.run_for(2s);
+
+  EXPECT_TRUE(flow.undeployed());
+  EXPECT_EQ(flow.figures().ended, 3u);
+}
+
+TEST_F(FlowOf, CancelsSendsThatNobodyTakesWhenUndeployingTakesTooLong) {
+  SimServer bank(world, "bank", kLedgerPort);
+  world.at("bank", kLedgerPort).receive_buffer = world.at("bank", kLedgerPort).send_buffer = 1000;
+  bank.on_accept = [](SimPeer& at) { at.stop_reading(); };
+  Flow& flow = make_flow();
+  lines(flow) >> flow.add<TcpipClientOutputNode>("last", {.connection_details = "ledger"});
+  flow.deploy();
+  auto peer = till();
+  peer->send(std::string(20'000, 'x') + "\n");
+  world.run_for(1s);
+  ASSERT_EQ(flow.figures().ended, 1u) << "nothing waits for the send";
+
+  flow.begin_undeploy();
+  world.run_for(29s);
+  EXPECT_FALSE(flow.undeployed());
+  world.run_for(2s);
+
+  EXPECT_TRUE(flow.undeployed());
+  EXPECT_THAT(unrouted_failures, SizeIs(1));
+}
+
 TEST_F(FlowOf, RunsAgainWhenItIsDeployedAgain) {
   Flow& flow = make_flow();
   lines(flow) >> reply(flow);

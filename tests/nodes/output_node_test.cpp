@@ -402,6 +402,44 @@ TEST_F(Output, HoldsBackAPeerThatSendsAndDoesNotRead) {
   EXPECT_EQ(peer->received().size(), sent.size());
 }
 
+TEST_F(Output, GoesToTheAddressThatTheMessageNames) {
+  SimServer bank(world, "bank", kLedgerPort);
+  SimServer branch(world, "branch", 7900);
+  Flow& flow = make_flow();
+  auto& address = work(flow, "address", [](Message& m) {
+    if (m.body() == "here") return;
+    m.local_environment().output_destination().hostname = "branch";
+    m.local_environment().output_destination().port = 7900;
+  });
+  lines(flow) >> address >> to_ledger(flow, {.records = records::line_end()});
+  flow.deploy();
+
+  auto peer = till();
+  peer->send("there\nhere\nthere again\n");
+  world.run_until_quiet();
+
+  EXPECT_EQ(bank.peer(0).received(), "here\n");
+  EXPECT_EQ(branch.peer(0).received(), "there\nthere again\n");
+  EXPECT_EQ(branch.accepted(), 1u);
+  EXPECT_EQ(snapshot("ledger@branch:7900").gauges.open, 1u);
+}
+
+TEST_F(Output, OfAServerDoesNotGoToAnAddress) {
+  Flow& flow = make_flow();
+  auto& output = reply(flow);
+  output.failure >> note_failure(flow, "report");
+  lines(flow) >> work(flow, "address",
+                      [](Message& m) { m.local_environment().output_destination().hostname = "branch"; }) >>
+      output;
+  flow.deploy();
+
+  auto peer = till();
+  peer->send("claim\n");
+  world.run_until_quiet();
+
+  EXPECT_TRUE(failures.at(0).is(Errc::not_allowed));
+}
+
 class OutputOnTwoShards : public Output {
  protected:
   OutputOnTwoShards() : Output(2) {}
