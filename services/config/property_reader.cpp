@@ -122,8 +122,7 @@ void PropertyReader::read_map(const YamlNode& map, const std::vector<PropertyRul
   std::map<std::string_view, int> lines;  // of the properties seen
   for (std::size_t i = 0; i + 1 < map.items.size(); i += 2) {
     const YamlNode& key = map.items[i];
-    YamlNode nothing{};
-    const YamlNode& written = map.items[i + 1];
+    const YamlNode& value = map.items[i + 1];
     if (!key.is(YamlNode::Kind::text)) {
       mistake(key, path, "found " + shown(key) + " where the name of a property stands");
       continue;
@@ -146,13 +145,9 @@ void PropertyReader::read_map(const YamlNode& map, const std::vector<PropertyRul
     std::string full(path);
     if (!full.empty()) full += '.';
     full += rule->name;
-    if (written.is(YamlNode::Kind::nothing)) {
-      nothing.line = key.line;  // the parser places nothing at whatever comes next
-      nothing.column = key.column;
-      read(nothing, *rule, full, into);
-    } else {
-      read(written, *rule, full, into);
-    }
+    // The parser places nothing at whatever comes next; the key's place says more.
+    const YamlNode nothing{.line = key.line, .column = key.column};
+    read(value.is(YamlNode::Kind::nothing) ? nothing : value, *rule, full, into);
   }
 }
 

@@ -1,10 +1,10 @@
 // Reads YAML values into the messages of the schema by its rules: one reader for every property.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "services/config/mistake.h"

@@ -1,6 +1,7 @@
 // What can only be seen by looking at several properties or services at once.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "services/config/service_file.h"

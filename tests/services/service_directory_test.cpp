@@ -419,5 +419,14 @@ TEST(Readme, ShowsAFileThatLoads) {
   EXPECT_NE(outcome.services.find(ServiceKind::client, "orders"), nullptr);
 }
 
+TEST(Examples, Load) {
+  const fs::path examples = CONNMGR_SOURCE_DIR "/services/examples";
+  if (!fs::exists(examples)) GTEST_SKIP() << examples << " is not there";
+
+  const LoadOutcome outcome = load_services(examples);
+
+  EXPECT_TRUE(outcome) << outcome.text();
+}
+
 }  // namespace
 }  // namespace connmgr::services
