@@ -63,7 +63,8 @@ void ClientConnectionManager::attempt_ended(OnShard& here, ShardSide& side, Conn
   {
     PoolCall pool(*this);
     const auto view = pool->connection(connection);
-    check(view.has_value(), "a connection was opened that nobody wanted");
+    // Abandoned in the meantime: the order to end it is on its way, and will find nothing but the slot.
+    if (!view || view->state != ConnectionState::connecting) return;
     newcomer.id = pool->id_of(connection);
     newcomer.number = view->number;
   }

@@ -299,13 +299,14 @@ std::vector<ManagerSnapshot> ExecutionGroup::snapshots() const {
   return all;
 }
 
-int ExecutionGroup::run_until_signal() {
+int ExecutionGroup::run_until_signal(UniqueFunction<void()> on_signal) {
   const sigset_t signals = ending_signals();
   sigset_t before;
   pthread_sigmask(SIG_BLOCK, &signals, &before);
   int which = 0;
   while (sigwait(&signals, &which) != 0) {
   }
+  if (on_signal) on_signal();
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return which;
 }

@@ -72,8 +72,8 @@ class ExecutionGroup {
 
   // Blocks the calling thread until SIGINT or SIGTERM, and returns which. The caller then removes its
   // flows and destroys the group. The two signals are blocked in every thread of the group, so that only
-  // this call takes them.
-  int run_until_signal();
+  // this call takes them. `on_signal` runs before they are let through again.
+  int run_until_signal(UniqueFunction<void()> on_signal = nullptr);
   // Stops every manager; used connections have until their drain_timeout. stopped(): nothing is left.
   void begin_stop();
   bool stopped() const;

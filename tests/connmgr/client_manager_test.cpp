@@ -1,0 +1,218 @@
+// Client connection managers in a simulated world (SPEC G7, S1 to S6, L1 to L3, C2).
+#include <gmock/gmock.h>
+
+#include "tests/support/sim_group.h"
+
+namespace connmgr::testing {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+class ClientManager : public SimGroup {
+ protected:
+  ConnectionManager& orders(std::uint32_t max = 2) {
+    ConfigurableService service = client_service("orders", "bank", 7000);
+    service.max_connections = max;
+    service.connection_timeout = 5s;
+    return orders(service);
+  }
+  ConnectionManager& orders(const ConfigurableService& service) {
+    set_services({service});
+    return use(ServiceKind::client, "orders");
+  }
+
+  SimServer bank{world, "bank", 7000};
+};
+
+TEST_F(ClientManager, OpensNothingBeforeItIsAsked) {
+  orders();
+
+  world.run_until_quiet();
+
+  EXPECT_EQ(bank.accepted(), 0u);
+}
+
+TEST_F(ClientManager, OpensAConnectionOnDemandAndSendsOverIt) {
+  ConnectionManager& manager = orders();
+
+  SimRequest& request = ask(manager, {});
+  ASSERT_TRUE(request.granted());
+  on_shard(request.answered_on, [&](OnShard& here) {
+    ASSERT_TRUE(request.lease.send(here, {.kind = RecordDefinition::Kind::delimited}, "hello", nullptr));
+  });
+
+  EXPECT_EQ(bank.peer(0).received(), "hello\n");
+  EXPECT_EQ(request.lease.details()->peer, (io::Endpoint{bank.peer(0).link()->endpoint(SimSide::server)}));
+}
+
+TEST_F(ClientManager, KeepsItsMinimumOpenAlsoWhenThePeerClosesOne) {
+  ConfigurableService service = client_service("orders", "bank", 7000);
+  service.min_connections = 3;
+  orders(service);
+  world.run_for(2s);  // a connection that lives shorter counts as an attempt that failed (C2)
+  ASSERT_EQ(bank.accepted(), 3u);
+
+  bank.peer(1).close();
+  world.run_until_quiet();
+
+  EXPECT_EQ(bank.accepted(), 4u);
+  EXPECT_EQ(bank.open_peers(), 3u);
+}
+
+TEST_F(ClientManager, ServesWaitersInOrderOfArrivalOverShards) {
+  ConnectionManager& manager = orders(1);
+  SimRequest& holder = ask(manager, {});
+  SimRequest& first = ask(manager, {}, 1);
+  SimRequest& second = ask(manager, {}, 0);
+  ASSERT_TRUE(first.waiting() && second.waiting());
+
+  give_back(holder);
+
+  EXPECT_TRUE(first.granted());
+  EXPECT_TRUE(second.waiting());
+
+  give_back(first);
+
+  EXPECT_TRUE(second.granted());
+}
+
+TEST_F(ClientManager, GrantsOnTheShardOfTheConnection) {
+  ConnectionManager& manager = orders(1);
+  SimRequest& mine = ask(manager, {}, 0);
+  give_back(mine);
+
+  SimRequest& other = ask(manager, {}, 1);
+
+  ASSERT_TRUE(other.granted());
+  EXPECT_EQ(other.answered_on, mine.answered_on);
+}
+
+TEST_F(ClientManager, RefusesAtTheTimeoutWithATextThatNamesLimitAndNumbers) {
+  ConnectionManager& manager = orders(1);
+  ask(manager, {});
+  SimRequest& late = ask(manager, {});
+
+  world.run_for(4900ms);
+  EXPECT_TRUE(late.waiting());
+  world.run_for(200ms);
+
+  ASSERT_TRUE(late.failure);
+  EXPECT_TRUE(late.failure->is(Errc::pool_exhausted));
+  EXPECT_THAT(late.failure->text, HasSubstr("orders (bank:7000)"));
+  EXPECT_THAT(late.failure->text, HasSubstr("max_connections is 1"));
+  EXPECT_THAT(late.failure->text, HasSubstr("after 5 s"));
+}
+
+TEST_F(ClientManager, SaysWhyAnAbsentPeerCannotBeReached) {
+  ConnectionManager& manager = orders();
+  bank.stop();
+
+  SimRequest& request = ask(manager, {});
+  world.run_for(6s);
+
+  ASSERT_TRUE(request.failure);
+  EXPECT_TRUE(request.failure->is(Errc::connect_failed));
+  EXPECT_THAT(request.failure->text, HasSubstr("bank:7000"));
+  EXPECT_THAT(request.failure->text, HasSubstr("refused"));
+}
+
+TEST_F(ClientManager, ReachesAPeerThatComesBackAndServesWhoWaits) {
+  ConnectionManager& manager = orders();
+  bank.stop();
+  SimRequest& request = ask(manager, {});
+  world.run_for(1s);
+  ASSERT_TRUE(request.waiting());
+
+  bank.start();
+  world.run_for(3s);
+
+  EXPECT_TRUE(request.granted());
+}
+
+TEST_F(ClientManager, FindsAReservedStreamByItsIdAlone) {
+  ConnectionManager& manager = orders(1);
+  SimRequest& request = ask(manager, {});
+  const ConnectionId id = request.lease.id();
+  give_back(request, StreamChange::reserve);
+
+  SimRequest& any = ask(manager, {.connection_timeout = 1s});
+  SimRequest& by_id = ask(manager, {.id = id});
+
+  EXPECT_TRUE(by_id.granted());
+  world.run_for(2s);
+  EXPECT_TRUE(any.failure);
+}
+
+TEST_F(ClientManager, TellsAnUnknownIdAtOnce) {
+  ConnectionManager& manager = orders(1);
+
+  SimRequest& request = ask(manager, {.id = {0, 1, 42}});
+
+  ASSERT_TRUE(request.failure);
+  EXPECT_TRUE(request.failure->is(Errc::unknown_connection));
+}
+
+TEST_F(ClientManager, ForgetsACancelledRequest) {
+  ConnectionManager& manager = orders(1);
+  SimRequest& holder = ask(manager, {});
+  SimRequest& waiting = ask(manager, {});
+  bool cancelled = false;
+
+  on_shard(0, [&](OnShard& here) { cancelled = manager.cancel(here, waiting.ticket); });
+  give_back(holder);
+
+  EXPECT_TRUE(cancelled);
+  EXPECT_EQ(waiting.answers, 0);
+  EXPECT_EQ(manager.snapshot().gauges.waiting, 0u);
+}
+
+TEST_F(ClientManager, GivesAReplacementForAConnectionThatBroke) {
+  ConnectionManager& manager = orders(1);
+  SimRequest& holder = ask(manager, {});
+  world.run_for(2s);
+
+  bank.peer(0).reset();
+  world.run_until_quiet();
+  EXPECT_EQ(holder.lease.input_end(), io::ChannelEnd::reset);
+  give_back(holder);
+  SimRequest& next = ask(manager, {});
+
+  EXPECT_TRUE(next.granted());
+  EXPECT_EQ(bank.accepted(), 2u);
+}
+
+TEST_F(ClientManager, LosesNothingOfWhatWasSentBeforeItStops) {
+  ConfigurableService service = client_service("orders", "bank", 7000);
+  set_services({service});
+  world.at("bank", 7000).latency_max = 5ms;
+  auto used = group().use(ServiceKind::client, "orders");
+  ASSERT_TRUE(used);
+  SimRequest& request = ask(**used, {});
+  const std::string large(200'000, 'x');
+  on_shard(request.answered_on,
+           [&](OnShard& here) { ASSERT_TRUE(request.lease.send(here, {}, large, nullptr)); });
+
+  give_back(request);
+  used->end();
+  world.run_for(1s);
+
+  EXPECT_EQ(bank.peer(0).received().size(), large.size());
+  EXPECT_EQ(bank.peer(0).end(), io::ChannelEnd::clean);
+}
+
+TEST_F(ClientManager, AppliesARaisedMaximumToThoseWhoWait) {
+  ConnectionManager& manager = orders(1);
+  ask(manager, {});
+  SimRequest& waiting = ask(manager, {});
+  auto raised = std::make_shared<ConfigurableService>(*manager.service());
+  raised->max_connections = 2;
+
+  manager.apply(raised, false);
+  world.run_until_quiet();
+
+  EXPECT_TRUE(waiting.granted());
+}
+
+}  // namespace
+}  // namespace connmgr::testing
