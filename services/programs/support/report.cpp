@@ -73,6 +73,12 @@ void JsonObject::number(const std::string& key, double value) {
   add(key, text);
 }
 
+void JsonObject::objects(const std::string& key, const std::vector<JsonObject>& values) {
+  std::string list;
+  for (const JsonObject& value : values) list += (list.empty() ? "{" : ", {") + value.members_ + "\n}";
+  add(key, "[" + list + "]");
+}
+
 void JsonObject::texts(const std::string& key, const std::vector<std::string>& values) {
   std::string list;
   for (const std::string& value : values) list += (list.empty() ? "\n    " : ",\n    ") + quoted(value);

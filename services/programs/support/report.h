@@ -34,13 +34,14 @@ class Table {
 // The distribution of latencies, a bar for each power of two. Empty when nothing was recorded.
 std::string latency_chart(const LatencyHistogram& latencies);
 
-// A flat JSON object: numbers, texts, lists of texts, in the order in which they were added.
+// A JSON object: numbers, texts, lists of texts or of objects, in the order in which they were added.
 class JsonObject {
  public:
   void number(const std::string& key, std::uint64_t value) { add(key, std::to_string(value)); }
   void number(const std::string& key, double value);
   void text(const std::string& key, const std::string& value) { add(key, quoted(value)); }
   void texts(const std::string& key, const std::vector<std::string>& values);
+  void objects(const std::string& key, const std::vector<JsonObject>& values);
   std::string str() const { return "{" + members_ + "\n}\n"; }
 
  private:
