@@ -203,11 +203,18 @@ std::string manual() {
   return text.str();
 }
 
+TEST(ScenarioManual, ShowsAScenarioThatHolds) {
+  const std::string text = manual();
+  const std::size_t from = text.find("```yaml\n") + 8;
+
+  EXPECT_THAT(outcome(text.substr(from, text.find("```", from) - from)), IsEmpty());
+}
+
 TEST(ScenarioManual, ExplainsEveryWord) {
   const std::string text = manual();
   const auto explains = [&](std::string_view word) {  // as `word`, or with a value of it: `word: true`
     const std::string quoted = "`" + std::string(word);
-    const bool there = text.find(quoted + "`") != text.npos || text.find(quoted + ": ") != text.npos;
+    const bool there = text.find(quoted + "`") != text.npos || text.find(quoted + ":") != text.npos;
     EXPECT_TRUE(there) << "README.md does not explain " << word;
   };
 

@@ -8,6 +8,8 @@
 namespace connmgr::scenarios {
 namespace {
 
+constexpr int kMostTurns = 100'000;  // of one scenario; they need a few dozen
+
 // What could not be played, with its place.
 struct CannotPlay {
   std::string text;
@@ -46,7 +48,7 @@ void Player::run_to_end() {
     threads_[i].waits = Running::Waits::for_time;
     plan(Duration::zero(), [this, i] { go_on(i); });
   }
-  for (;;) {
+  for (int turns = 0; turns < kMostTurns; ++turns) {
     const TimePoint item = agenda_.empty() ? kNever : agenda_.begin()->first;
     const TimePoint timer = pool_.next_deadline();
     const TimePoint next = std::max(now_, std::min(item, timer));
@@ -61,6 +63,7 @@ void Player::run_to_end() {
       what();
     }
   }
+  fail({1, 1}, "there is no end to it");
 }
 
 void Player::run_timers() {

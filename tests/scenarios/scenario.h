@@ -88,6 +88,9 @@ class ScenarioMistakes : public std::runtime_error {
   using runtime_error::runtime_error;
 };
 
+// Every *.yaml and *.yml below the directory, in order of their names.
+std::vector<std::filesystem::path> scenario_files(const std::filesystem::path& directory);
+
 Scenario read_scenario(const std::filesystem::path& file);
 // `file` is for messages only.
 Scenario read_scenario(const std::string& text, const std::filesystem::path& file);

@@ -352,6 +352,17 @@ class Reader : YamlReader {
 
 }  // namespace
 
+std::vector<std::filesystem::path> scenario_files(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    const std::filesystem::path extension = entry.path().extension();
+    if (entry.is_regular_file() && (extension == ".yaml" || extension == ".yml"))
+      files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
 Scenario read_scenario(const std::string& text, const std::filesystem::path& file) {
   try {
     return Reader(YAML::Load(text), file).take();

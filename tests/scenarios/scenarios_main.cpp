@@ -33,17 +33,6 @@ class ScenarioFile : public ::testing::Test {
   fs::path file_;
 };
 
-std::vector<fs::path> scenario_files(const fs::path& directory) {
-  std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory)) {
-    const fs::path extension = entry.path().extension();
-    if (entry.is_regular_file() && (extension == ".yaml" || extension == ".yml"))
-      files.push_back(entry.path());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 std::string as_name(const fs::path& path) {
   std::string name = path.string();
   std::replace_if(
@@ -64,7 +53,7 @@ int main(int argc, char** argv) {
     std::cerr << "usage: " << argv[0] << " [DIRECTORY]\n'" << directory.string() << "' is not a directory\n";
     return 2;
   }
-  const std::vector<fs::path> files = scenario_files(directory);
+  const std::vector<fs::path> files = connmgr::scenarios::scenario_files(directory);
   if (files.empty()) {
     std::cerr << "no scenario (*.yaml) in '" << directory.string() << "'\n";
     return 2;
