@@ -189,6 +189,19 @@ TEST(ScenarioLanguage, RunsThreadsAsTheyStandInTheFile) {
               IsEmpty());
 }
 
+TEST(ScenarioLanguage, StartsAThreadWhenItIsTold) {
+  EXPECT_THAT(outcome("description: a test\n"
+                      "pool: {role: server}\n"
+                      "steps: [admit, wait: 5ms, start_thread: late, join: late]\n"
+                      "threads:\n"
+                      "  late: [acquire: a, wait: 2ms]\n"
+                      "expect:\n"
+                      "  - ConnectionAdmitted: 1\n"
+                      "  - StreamGranted: {label: a, at: 5ms}\n"),
+              IsEmpty());
+  EXPECT_THAT(outcome(scenario("  - start_thread: main\n", "")), HasSubstr("thread 'main' waits for ever"));
+}
+
 TEST(ScenarioLanguage, CanDoEveryAction) {
   for (const Word& word : step_words()) EXPECT_TRUE(Player::can(word.name)) << word.name;
 }

@@ -27,7 +27,7 @@ Player::Player(const Scenario& scenario)
       pool_(scenario.settings, scenario.shards, IdKey{0x5ce, 0x4a}, 7),
       peer_(scenario.peer),
       now_(kBegin) {
-  for (const Thread& thread : scenario.threads) threads_.push_back({&thread});
+  for (const Thread& thread : scenario.threads) threads_.emplace_back().thread = &thread;
 }
 
 Played Player::play() {
@@ -45,8 +45,9 @@ void Player::run_to_end() {
   pool_.start(now_);
   carry_out();
   for (std::size_t i = 0; i < threads_.size(); ++i) {
-    threads_[i].waits = Running::Waits::for_time;
-    plan(Duration::zero(), [this, i] { go_on(i); });
+    threads_[i].waits = Running::Waits::for_start;
+    threads_[i].for_whom = threads_[i].thread->name;
+    if (!is_started(threads_[i].for_whom)) wake(Running::Waits::for_start, threads_[i].for_whom);
   }
   for (int turns = 0; turns < kMostTurns; ++turns) {
     const TimePoint item = agenda_.empty() ? kNever : agenda_.begin()->first;
@@ -75,6 +76,16 @@ void Player::run_timers() {
 // Later plans for the same instant come later.
 void Player::plan(Duration after, std::function<void()> what) {
   agenda_.emplace(deadline_after(now_, after), std::move(what));
+}
+
+// By a step of another thread, and not when the scenario begins.
+bool Player::is_started(const std::string& thread) const {
+  for (const Thread& other : scenario_.threads) {
+    for (const Sentence& step : other.steps) {
+      if (step.word->name == "start_thread" && step.find("thread")->text == thread) return true;
+    }
+  }
+  return false;
 }
 
 void Player::go_on(std::size_t thread) {
@@ -123,6 +134,7 @@ void Player::fail_stuck() const {
     if (running.done()) continue;
     std::string what = "thread '" + running.thread->name + "' waits for ever: ";
     switch (running.waits) {
+      case Running::Waits::for_start: fail({1, 1}, what + "it is never started");
       case Running::Waits::for_request: what += "request '" + running.for_whom + "' never ends"; break;
       case Running::Waits::for_thread: what += "thread '" + running.for_whom + "' never ends"; break;
       default:

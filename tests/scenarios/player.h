@@ -65,7 +65,7 @@ class Player {
   struct Running {
     const Thread* thread = nullptr;
     std::size_t next = 0;  // its next step
-    enum class Waits { no, for_time, for_request, for_event, for_thread } waits = Waits::no;
+    enum class Waits { no, for_start, for_time, for_request, for_event, for_thread } waits = Waits::no;
     std::string for_whom;
     std::uint64_t count = 0;
     bool done() const { return next == thread->steps.size() && waits == Waits::no; }
@@ -75,6 +75,7 @@ class Player {
   void run_to_end();
   void run_timers();
   void plan(Duration after, std::function<void()> what);
+  bool is_started(const std::string& thread) const;
   void go_on(std::size_t thread);
   void wake(Running::Waits waits, std::string_view for_whom, std::uint64_t count = 0);
   void block(Running::Waits waits, std::string_view for_whom, std::uint64_t count = 0);
@@ -119,6 +120,7 @@ class Player {
   void wait(const Sentence& sentence);
   void wait_until(const Sentence& sentence);
   void wait_for(const Sentence& sentence);
+  void start_thread(const Sentence& sentence);
   void join(const Sentence& sentence);
 
   using Doing = void (Player::*)(const Sentence&);

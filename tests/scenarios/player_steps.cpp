@@ -50,6 +50,7 @@ Player::Doing Player::action_of(std::string_view word) {
       {"wait", &Player::wait},
       {"wait_until", &Player::wait_until},
       {"wait_for", &Player::wait_for},
+      {"start_thread", &Player::start_thread},
       {"join", &Player::join},
   };
   const auto found = actions.find(word);
@@ -226,6 +227,16 @@ void Player::wait_for(const Sentence& sentence) {
   const std::uint64_t count = number(sentence, "count", 1);
   const auto seen = seen_.find(event);
   if (seen == seen_.end() || seen->second < count) block(Running::Waits::for_event, event, count);
+}
+
+void Player::start_thread(const Sentence& sentence) {
+  const std::string& name = text(sentence, "thread");
+  for (const Running& other : threads_) {
+    if (other.thread->name == name && other.waits != Running::Waits::for_start) {
+      fail(sentence.where, "thread '" + name + "' has been started already");
+    }
+  }
+  wake(Running::Waits::for_start, name);
 }
 
 void Player::join(const Sentence& sentence) {

@@ -75,6 +75,7 @@ const std::vector<Word>& step_words() {
       {"wait", {{"for", Kind::duration, kRequired}}},
       {"wait_until", {{"at", Kind::duration, kRequired}}},
       {"wait_for", {{"event", Kind::event, kRequired}, {"count", Kind::number}}},
+      {"start_thread", {{"thread", Kind::thread, kRequired}}},
       {"join", {{"thread", Kind::thread, kRequired}}},
   };
   return words;
