@@ -71,7 +71,7 @@ class Peer {
   std::string receive_exactly(std::size_t count) {
     std::string all;
     while (all.size() < count) {
-      const std::string some = receive(count - all.size());
+      const std::string some = receive(std::min<std::size_t>(count - all.size(), 65536));
       if (some.empty()) break;
       all += some;
     }
