@@ -33,7 +33,12 @@ class AsioLoop::TimerHandler {
 };
 
 AsioLoop::AsioLoop(EventLoopClient& client)
-    : client_(client), keeps_running_(io_.get_executor()), timer_(io_.get_executor()) {}
+    : client_(client),
+      reactor_(asio::use_service<asio::detail::reactor>(io_)),
+      keeps_running_(io_.get_executor()),
+      timer_(io_.get_executor()) {
+  reactor_.init_task();
+}
 
 AsioLoop::~AsioLoop() = default;
 

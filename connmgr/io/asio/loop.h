@@ -1,6 +1,7 @@
 // The event loop of a real shard: one io_context for one thread, and the machine's monotonic clock.
 #pragma once
 
+#include <asio/detail/reactor.hpp>
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
@@ -26,6 +27,7 @@ class AsioLoop final : public EventLoop {
   void stop() override;
 
   Executor executor() noexcept { return io_.get_executor(); }
+  asio::detail::reactor& reactor() noexcept { return reactor_; }
   static AsioLoop& of(Shard& shard) noexcept { return static_cast<AsioLoop&>(shard.loop()); }
 
  private:
@@ -38,6 +40,7 @@ class AsioLoop final : public EventLoop {
   // Hint 1: one thread runs it. Not one of the UNSAFE hints, which drop the locks that wake() of other
   // threads needs.
   asio::io_context io_{1};
+  asio::detail::reactor& reactor_;
   asio::executor_work_guard<Executor> keeps_running_;
   asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
                              Executor>
