@@ -77,6 +77,7 @@ class Generator {
 
  private:
   bool connect_all();
+  void begin_measuring();
   void on_ready(Client& client, unsigned events);
   void receive(Client& client);
   bool verify(Client& client, const char* bytes, std::size_t count);
@@ -91,6 +92,9 @@ class Generator {
   int epoll_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::size_t unfinished_ = 0;
+  std::uint64_t warm_up_left_ = 0;  // 0: what comes is measured
+  std::uint64_t start_ = 0;
+  double cpu_before_ = 0;
   std::string batch_;
   std::vector<char> buffer_ = std::vector<char>(64 * 1024);
   LoadResult result_;
@@ -102,8 +106,8 @@ LoadResult Generator::run() {
     return std::move(result_);
   }
   if (!connect_all()) return std::move(result_);
-  const double cpu_before = cpu_seconds_of_this_thread();
-  const std::uint64_t start = now_ns();
+  warm_up_left_ = load_.warm_up_each * clients_.size();
+  if (warm_up_left_ == 0) begin_measuring();
   for (auto& client : clients_) send(*client);
   while (unfinished_ > 0 && result_.error.empty()) {
     epoll_event events[128];
@@ -111,10 +115,22 @@ LoadResult Generator::run() {
     const int count = ::epoll_wait(epoll_, events, 128, milliseconds);
     if (count == 0) fail("nothing came back within " + std::to_string(load_.time_limit.count()) + " s");
     for (int i = 0; i < count; ++i) on_ready(*static_cast<Client*>(events[i].data.ptr), events[i].events);
+    if (warm_up_left_ == 0 || result_.records < warm_up_left_) continue;
+    warm_up_left_ = 0;
+    begin_measuring();
   }
-  result_.seconds = static_cast<double>(now_ns() - start) * 1e-9;
-  result_.cpu_seconds = cpu_seconds_of_this_thread() - cpu_before;
+  if (load_.on_end) load_.on_end();
+  result_.seconds = static_cast<double>(now_ns() - start_) * 1e-9;
+  result_.cpu_seconds = cpu_seconds_of_this_thread() - cpu_before_;
   return std::move(result_);
+}
+
+void Generator::begin_measuring() {
+  result_.records = 0;
+  result_.latencies = {};
+  cpu_before_ = cpu_seconds_of_this_thread();
+  start_ = now_ns();
+  if (load_.on_begin) load_.on_begin();
 }
 
 bool Generator::connect_all() {

@@ -8,6 +8,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace bench {
@@ -18,7 +19,11 @@ struct Load {
   int depth = 1;                        // records under way on each
   std::size_t record_size = 128;        // at least 18
   std::uint64_t records_each = 10000;   // of each connection
+  std::uint64_t warm_up_each = 0;       // of those, on average: not measured
   std::chrono::seconds time_limit{60};  // without any progress for that long it ends with an error
+  // At the edges of what is measured: every connection is open, and records are under way at the first.
+  std::function<void()> on_begin{};
+  std::function<void()> on_end{};
 };
 
 // Times in nanoseconds, kept within 1.6 %.
@@ -38,7 +43,7 @@ class Latencies {
 };
 
 struct LoadResult {
-  std::uint64_t records = 0;  // that came back right
+  std::uint64_t records = 0;  // that came back right, after those to warm up
   double seconds = 0;
   double cpu_seconds = 0;  // of the generator
   Latencies latencies;     // from the sending of a record to its last byte

@@ -7,15 +7,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "bench/epoll_echo.h"
 
 namespace bench {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Le;
 
 TEST(LoadGenerator, FindsEveryRecordOfAnEchoServerRight) {
   EpollEcho server;
@@ -28,6 +34,24 @@ TEST(LoadGenerator, FindsEveryRecordOfAnEchoServerRight) {
   EXPECT_EQ(result.latencies.count(), result.records);
   EXPECT_GT(result.rate(), 0);
   EXPECT_GT(server.cpu_seconds(), 0);
+}
+
+TEST(LoadGenerator, LeavesOutWhatWarmsUpAndTellsWhereMeasuringBeginsAndEnds) {
+  EpollEcho server;
+  std::vector<std::string> told;
+
+  const LoadResult result = generate({.port = server.port(),
+                                      .connections = 4,
+                                      .records_each = 300,
+                                      .warm_up_each = 100,
+                                      .on_begin = [&] { told.push_back("begin"); },
+                                      .on_end = [&] { told.push_back("end"); }});
+
+  EXPECT_THAT(result.error, IsEmpty());
+  EXPECT_THAT(told, ElementsAre("begin", "end"));
+  // The warm up ends with a wake-up, which may bring a record more of each connection.
+  EXPECT_THAT(result.records, AllOf(Le(4u * 200), Ge(4u * 200 - 4)));
+  EXPECT_EQ(result.latencies.count(), result.records);
 }
 
 // More under way than the socket buffers hold: both ends meet partial writes.

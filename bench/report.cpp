@@ -33,6 +33,12 @@ std::string shown(double value) {
   return text;
 }
 
+std::string percent(double part) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f%%", part * 100);
+  return text;
+}
+
 std::string quoted(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
@@ -84,19 +90,38 @@ Sample repeat(int rounds, const Measure& measure) {
 }
 
 Comparison interleave(int rounds, const Measure& subject, const Measure& baseline) {
-  subject();
+  const auto as_list = [](const Measure& measure) -> MeasureAll {
+    return [&measure] { return std::vector<double>{measure()}; };
+  };
+  return interleave_all(rounds, as_list(subject), as_list(baseline)).front();
+}
+
+std::vector<Comparison> interleave_all(int rounds, const MeasureAll& subject, const MeasureAll& baseline) {
+  struct Figures {
+    std::vector<double> of_subject;
+    std::vector<double> of_baseline;
+    std::vector<double> ratios;
+  };
+  std::vector<Figures> all(subject().size());
   baseline();
-  std::vector<double> subjects;
-  std::vector<double> baselines;
-  std::vector<double> ratios;
   for (int i = 0; i < rounds; ++i) {
     const bool subject_first = i % 2 == 0;
-    if (subject_first) subjects.push_back(subject());
-    baselines.push_back(baseline());
-    if (!subject_first) subjects.push_back(subject());
-    ratios.push_back(subjects.back() / baselines.back());
+    std::vector<double> ours;
+    if (subject_first) ours = subject();
+    const std::vector<double> theirs = baseline();
+    if (!subject_first) ours = subject();
+    for (std::size_t figure = 0; figure < all.size(); ++figure) {
+      all[figure].of_subject.push_back(ours.at(figure));
+      all[figure].of_baseline.push_back(theirs.at(figure));
+      all[figure].ratios.push_back(ours.at(figure) / theirs.at(figure));
+    }
   }
-  return {sample_of(std::move(subjects)), sample_of(std::move(baselines)), sample_of(std::move(ratios))};
+  std::vector<Comparison> compared;
+  for (Figures& each : all) {
+    compared.push_back({sample_of(std::move(each.of_subject)), sample_of(std::move(each.of_baseline)),
+                        sample_of(std::move(each.ratios))});
+  }
+  return compared;
 }
 
 Row Row::at_most(double bound) && {
@@ -129,6 +154,7 @@ Row compared(std::string name, std::string unit, const Comparison& comparison) {
   Row row = figure(std::move(name), std::move(unit), comparison.subject);
   row.baseline = comparison.baseline.median;
   row.ratio = comparison.ratio.median;
+  row.ratio_spread = comparison.ratio.spread;
   return row;
 }
 
@@ -152,16 +178,17 @@ Options Options::from(int argc, char** argv) {
 void Report::print() const {
   int width = 4;
   for (const Row& row : rows_) width = std::max(width, static_cast<int>(row.name.size()));
-  std::printf("%-*s %12s %-10s %8s %12s %8s  %-16s %s\n", width, "name", "value", "unit", "spread",
-              "baseline", "ratio", "goal", "ok");
+  std::printf("%-*s %12s %-10s %8s %12s %8s %8s  %-16s %s\n", width, "name", "value", "unit", "spread",
+              "baseline", "ratio", "spread", "goal", "ok");
   for (const Row& row : rows_) {
-    std::printf("%-*s %12s %-10s %7.1f%% %12s %8s  %-16s %s\n", width, row.name.c_str(),
-                shown(row.value).c_str(), row.unit.c_str(), row.spread * 100,
-                row.baseline ? shown(*row.baseline).c_str() : "-",
-                row.ratio ? shown(*row.ratio).c_str() : "-", row.goal.empty() ? "-" : row.goal.c_str(),
-                !row.ok   ? "-"
-                : *row.ok ? "yes"
-                          : "MISSED");
+    std::printf(
+        "%-*s %12s %-10s %7.1f%% %12s %8s %8s  %-16s %s\n", width, row.name.c_str(), shown(row.value).c_str(),
+        row.unit.c_str(), row.spread * 100, row.baseline ? shown(*row.baseline).c_str() : "-",
+        row.ratio ? shown(*row.ratio).c_str() : "-", row.ratio ? percent(row.ratio_spread).c_str() : "-",
+        row.goal.empty() ? "-" : row.goal.c_str(),
+        !row.ok   ? "-"
+        : *row.ok ? "yes"
+                  : "MISSED");
   }
 }
 
@@ -172,7 +199,9 @@ std::string to_json(const std::vector<Row>& rows) {
     out += "  {\"name\": " + quoted(row.name) + ", \"value\": " + number(row.value) +
            ", \"unit\": " + quoted(row.unit);
     if (row.baseline) out += ", \"baseline\": " + number(*row.baseline);
-    if (row.ratio) out += ", \"ratio\": " + number(*row.ratio);
+    if (row.ratio) {
+      out += ", \"ratio\": " + number(*row.ratio) + ", \"ratio_spread\": " + number(row.ratio_spread);
+    }
     if (!row.goal.empty()) out += ", \"goal\": " + quoted(row.goal);
     if (row.ok) out += std::string(", \"ok\": ") + (*row.ok ? "true" : "false");
     out += ", \"spread\": " + number(row.spread) + "}";

@@ -35,11 +35,15 @@ struct Comparison {
 // One measurement: runs the thing and tells its figure, in whatever unit the row has.
 using Measure = std::function<double()>;
 
+// The same, of several figures that one run gives: always as many, in the same order.
+using MeasureAll = std::function<std::vector<double>()>;
+
 // `rounds` measurements after one that is thrown away (caches, page faults, clock speed).
 Sample repeat(int rounds, const Measure& measure);
 
 // A B A B ...: after one of each thrown away. Each second round turns the order around.
 Comparison interleave(int rounds, const Measure& subject, const Measure& baseline);
+std::vector<Comparison> interleave_all(int rounds, const MeasureAll& subject, const MeasureAll& baseline);
 
 template <class Work>
 double seconds(Work&& work) {
@@ -61,6 +65,7 @@ struct Row {
   double spread = 0;  // of the value
   std::optional<double> baseline;
   std::optional<double> ratio;
+  double ratio_spread = 0;
   std::string goal;  // as it is shown: "<= 12", "ratio >= 0.95"; empty: none
   std::optional<bool> ok;
 

@@ -53,6 +53,21 @@ TEST(Interleave, GivesTheMedianOfTheRatiosNotTheRatioOfTheMedians) {
   EXPECT_EQ(measured.ratio.spread, 0);
 }
 
+TEST(Interleave, ComparesEachOfSeveralFiguresOfOneRun) {
+  const std::vector<Comparison> measured = interleave_all(
+      2,
+      [] {
+        return std::vector<double>{1, 30};
+      },
+      [] {
+        return std::vector<double>{2, 10};
+      });
+
+  ASSERT_EQ(measured.size(), 2u);
+  EXPECT_EQ(measured[0].ratio.median, 0.5);
+  EXPECT_EQ(measured[1].ratio.median, 3);
+}
+
 TEST(Row, KnowsWhetherItsGoalIsMet) {
   const auto row = [] { return compared("r", "ns", {{10, 0}, {20, 0}, {0.5, 0}}); };
 
@@ -69,13 +84,13 @@ TEST(Row, KnowsWhetherItsGoalIsMet) {
 
 TEST(Json, HasWhatTheRowHas) {
   const std::string json =
-      to_json({compared("a \"b\"\n", "ns", {{10, 0.25}, {20, 0}, {0.5, 0}}).ratio_at_most(0.6),
+      to_json({compared("a \"b\"\n", "ns", {{10, 0.25}, {20, 0}, {0.5, 0.125}}).ratio_at_most(0.6),
                figure("c", "GB/s", 1.0 / 0.0)});
 
   EXPECT_EQ(json,
             "[\n"
             "  {\"name\": \"a \\\"b\\\"\\u000a\", \"value\": 10, \"unit\": \"ns\", \"baseline\": 20, "
-            "\"ratio\": 0.5, "
+            "\"ratio\": 0.5, \"ratio_spread\": 0.125, "
             "\"goal\": \"ratio <= 0.6\", \"ok\": true, \"spread\": 0.25},\n"
             "  {\"name\": \"c\", \"value\": null, \"unit\": \"GB/s\", \"spread\": 0}\n"
             "]\n");
