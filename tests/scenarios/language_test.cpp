@@ -118,6 +118,12 @@ TEST(ScenarioLanguage, SaysWhatAValueMayBe) {
               HasSubstr("some.yaml:5:22: connects: found 'maybe'"));
 }
 
+TEST(ScenarioLanguage, SaysWhichWordsAKeyTakes) {
+  EXPECT_THAT(outcome("description: a\ntimers: later\nbegins: stopped\nsteps: []\nexpect: []\n"),
+              AllOf(HasSubstr("some.yaml:2:9: timers: found 'later', allowed: first, last"),
+                    HasSubstr("some.yaml:3:9: begins: found 'stopped', allowed: paused, running")));
+}
+
 TEST(ScenarioLanguage, NamesALabelThatIsNeverAcquired) {
   EXPECT_THAT(outcome(scenario("  - acquire: alpha\n  - release: alhpa\n", "")),
               HasSubstr("some.yaml:6:14: unknown label 'alhpa'; did you mean 'alpha'?"));

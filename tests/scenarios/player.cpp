@@ -42,7 +42,7 @@ Played Player::play() {
 }
 
 void Player::run_to_end() {
-  pool_.start(now_);
+  scenario_.begins_paused ? pool_.pause() : pool_.start(now_);
   carry_out();
   for (std::size_t i = 0; i < threads_.size(); ++i) {
     threads_[i].waits = Running::Waits::for_start;

@@ -72,7 +72,8 @@ struct Scenario {
   PoolSettings settings;
   PeerBehaviour peer;
   std::uint32_t shards = 1;
-  bool timers_first = false;  // in one instant: limits that run out before everything else, or after it
+  bool begins_paused = false;  // the pool; else it runs
+  bool timers_first = false;   // in one instant: limits that run out before everything else, or after it
   std::vector<Thread> threads;
   std::vector<Sentence> expected;
   std::set<std::string, std::less<>> ignored;  // events that are not compared

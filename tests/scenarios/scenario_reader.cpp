@@ -57,7 +57,12 @@ class Reader : YamlReader {
            read_number(n, "shards", 1, 256,
                        [&](std::uint64_t v) { scenario_.shards = static_cast<std::uint32_t>(v); });
          }},
-        {"timers", [&](const YAML::Node& n) { read_timers(n); }},
+        {"begins",
+         [&](const YAML::Node& n) {
+           read_choice(n, "begins", "paused", "running", scenario_.begins_paused);
+         }},
+        {"timers",
+         [&](const YAML::Node& n) { read_choice(n, "timers", "first", "last", scenario_.timers_first); }},
         {"steps", [&](const YAML::Node& n) { main_steps.push_back(n); }},
         {"threads", [&](const YAML::Node& n) { threads.push_back(n); }},
         {"ignore", [&](const YAML::Node& n) { read_ignored(n); }},
@@ -85,11 +90,13 @@ class Reader : YamlReader {
 
   // --- the world ----------------------------------------------------------------------------------------
 
-  void read_timers(const YAML::Node& node) {
-    if (!is_scalar(node, "timers")) return;
-    scenario_.timers_first = node.Scalar() == "first";
-    if (node.Scalar() != "first" && node.Scalar() != "last")
-      not_allowed(written_in(node), "timers", "first, last");
+  // One of two words; the other one is what holds unless written.
+  void read_choice(const YAML::Node& node, std::string_view what, std::string_view word,
+                   std::string_view otherwise, bool& chosen) {
+    if (!is_scalar(node, what)) return;
+    chosen = node.Scalar() == word;
+    if (chosen || node.Scalar() == otherwise) return;
+    not_allowed(written_in(node), what, std::string(word).append(", ").append(otherwise));
   }
 
   void read_setting(PoolSettings& settings, const Written& key, const YAML::Node& value) {
