@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -74,9 +75,16 @@ void ChildProcess::signal(int number) {
   if (running_) ::kill(pid_, number);
 }
 
-bool ChildProcess::step() {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now()).count();
-  if (left <= 0) return false;
+bool ChildProcess::running() {
+  return step(Clock::now()) && running_;
+}
+
+bool ChildProcess::step(Clock::time_point until) {
+  const Clock::time_point now = Clock::now();
+  if (now >= deadline_) return false;
+  const auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::max(until - now, Clock::duration::zero()))
+          .count();
   pollfd waited[] = {{out_, POLLIN, 0}, {error_, POLLIN, 0}, {running_ ? ended_ : -1, POLLIN, 0}};
   if (::poll(waited, 3, static_cast<int>(left)) < 0 && errno != EINTR) throw_errno("poll");
   if (waited[0].revents != 0) drain(out_, out_text_);

@@ -30,14 +30,18 @@ class ChildProcess {
   // Reads until it has ended. Over the deadline it is killed, and the test fails.
   Finished wait();
 
+  // Whether it runs, and its deadline has not passed. Does not wait.
+  bool running();
   void signal(int number);
   pid_t pid() const noexcept { return pid_; }
 
  private:
-  // One poll(2): output that is there, or the end. False: the deadline has passed.
-  bool step();
-
   using Clock = std::chrono::steady_clock;
+  // One poll(2): output that is there, or the end; waits for it until `until` at most. False: the deadline
+  // has passed.
+  bool step(Clock::time_point until);
+  bool step() { return step(deadline_); }
+
   const std::string name_;
   const Clock::time_point deadline_;
   pid_t pid_ = -1;

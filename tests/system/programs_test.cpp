@@ -2,19 +2,15 @@
 // test that loses, doubles, alters and reorders records.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 
 #include "tests/support/child_process.h"
+#include "tests/support/tcp_socket.h"
 
 namespace connmgr::test {
 namespace {
@@ -22,75 +18,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-// A plain blocking socket of the test. Reads have a limit, so that a silent program fails the test.
-class Socket {
- public:
-  explicit Socket(int fd) : fd_(fd) {
-    EXPECT_GE(fd_, 0) << std::strerror(errno);
-    const timeval limit{.tv_sec = 30, .tv_usec = 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  }
-  ~Socket() { close(); }
-  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Socket& operator=(Socket&&) = delete;
-
-  // Bound to a port of the system's choice; nobody listens there until listen().
-  static Socket bound() {
-    Socket socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const sockaddr_in any = loopback(0);
-    EXPECT_EQ(::bind(socket.fd_, reinterpret_cast<const sockaddr*>(&any), sizeof any), 0);
-    return socket;
-  }
-  static Socket connected_to(const std::string& port) {
-    Socket socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const sockaddr_in to = loopback(static_cast<std::uint16_t>(std::atoi(port.c_str())));
-    EXPECT_EQ(::connect(socket.fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0) << port;
-    return socket;
-  }
-
-  void listen() { EXPECT_EQ(::listen(fd_, 16), 0); }
-  Socket accept() { return Socket(::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC)); }
-  std::string port() const {
-    sockaddr_in address{};
-    socklen_t size = sizeof address;
-    EXPECT_EQ(::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size), 0);
-    return std::to_string(ntohs(address.sin_port));
-  }
-
-  void send(const std::string& bytes) {
-    EXPECT_EQ(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
-  }
-  // Up to and with the line end; what is there at the end of the stream.
-  std::string read_line() {
-    std::string line;
-    char c = 0;
-    while (line.empty() || line.back() != '\n') {
-      if (::recv(fd_, &c, 1, 0) <= 0) return line;
-      line += c;
-    }
-    return line;
-  }
-  void reset() {
-    const linger at_once{.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    close();
-  }
-  void close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-
- private:
-  static sockaddr_in loopback(std::uint16_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return address;
-  }
-
-  int fd_;
-};
 
 // A receiver that runs, and where it listens.
 class Receive {
