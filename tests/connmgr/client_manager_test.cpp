@@ -214,5 +214,51 @@ TEST_F(ClientManager, AppliesARaisedMaximumToThoseWhoWait) {
   EXPECT_TRUE(waiting.granted());
 }
 
+// The grant travels to the connection's shard; the reset may be there first. Wakes are late by what the seed
+// says, so that both orders come up.
+class GrantOnItsWay : public ::testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(GrantOnItsWay, ReachesItsAskerAlsoWhenTheConnectionHasEndedMeanwhile) {
+  SimNetwork world(GetParam());
+  SimServer bank(world, "bank", 7000);
+  {
+    ExecutionGroup group({.shards = 2}, world);
+    auto used = group.use(ServiceKind::client, "bank:7000");
+    ASSERT_TRUE(used);
+    int answers = 0;
+    StreamLease kept;
+    const auto ask_from = [&](ShardIndex shard) {
+      group.shards()[shard]->post([&](OnShard& here) {
+        (*used)->acquire(here, {.connection_timeout = 1s}, [&](OnShard&, Result<StreamLease> granted) {
+          ++answers;
+          if (granted) kept = *std::move(granted);
+        });
+      });
+    };
+    ask_from(0);
+    world.run_until_quiet();
+    const auto owner = static_cast<ShardIndex>((*used)->snapshot().connections.at(0).shard);
+    group.shards()[owner]->post([&](OnShard& here) { kept.give_back(here); });
+    world.run_for(2s);
+    world.set_wake_delay(2ms);
+
+    ask_from(static_cast<ShardIndex>(1 - owner));
+    world.after(Duration(static_cast<std::int64_t>(GetParam()) * 50'000), [&] { bank.peer(0).reset(); });
+    world.run_for(5s);
+
+    EXPECT_EQ(answers, 2);
+    const auto holder = static_cast<ShardIndex>((*used)->snapshot().connections.at(0).shard);
+    group.shards()[holder]->post([&](OnShard& here) {
+      if (kept) kept.give_back(here);
+    });
+    world.run_until_quiet();
+    used->end();
+    EXPECT_TRUE(world.run_until([&] { return group.stopped(); }, 1min));
+    world.run_until_quiet();
+  }
+  EXPECT_EQ(world.leaks(), "");
+}
+INSTANTIATE_TEST_SUITE_P(Seeds, GrantOnItsWay, ::testing::Range<std::uint64_t>(1, 60));
+
 }  // namespace
 }  // namespace connmgr::testing
