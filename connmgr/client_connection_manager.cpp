@@ -9,10 +9,9 @@ namespace connmgr {
 
 ClientConnectionManager::ClientConnectionManager(std::string name,
                                                  std::shared_ptr<const ConfigurableService> service,
-                                                 bool has_client_input_node, std::vector<io::Shard*> shards,
-                                                 io::Network& network)
-    : ConnectionManager(std::move(name), service, pool_settings(*service, has_client_input_node),
-                        std::move(shards), network) {
+                                                 bool has_client_input_node,
+                                                 const ManagerSurroundings& around)
+    : ConnectionManager(std::move(name), service, pool_settings(*service, has_client_input_node), around) {
   address_text_ = io::to_string({service->hostname, service->port});
 }
 

@@ -14,7 +14,7 @@ class ClientConnectionManager final : public ConnectionManager {
  public:
   // `service` has the address to connect to; a `port_of` has been looked up by whoever makes this.
   ClientConnectionManager(std::string name, std::shared_ptr<const ConfigurableService> service,
-                          bool has_client_input_node, std::vector<io::Shard*> shards, io::Network& network);
+                          bool has_client_input_node, const ManagerSurroundings& around);
 
   Result<void> start() override;
   std::string address() const override;

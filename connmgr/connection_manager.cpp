@@ -9,14 +9,14 @@
 namespace connmgr {
 
 ConnectionManager::ConnectionManager(std::string name, std::shared_ptr<const ConfigurableService> service,
-                                     const PoolSettings& settings, std::vector<io::Shard*> shards,
-                                     io::Network& network)
+                                     const PoolSettings& settings, const ManagerSurroundings& around)
     : name_(std::move(name)),
       kind_(service->kind),
-      shards_(std::move(shards)),
-      network_(network),
-      pool_(settings, static_cast<std::uint32_t>(shards_.size()), network.make_id_key(),
-            network.make_id_key().k0),
+      shards_(around.shards),
+      network_(around.network),
+      names_(around.names),
+      pool_(settings, static_cast<std::uint32_t>(shards_.size()), network_.make_id_key(),
+            network_.make_id_key().k0),
       service_(std::move(service)),
       sides_left_(shards_.size()) {
   for (io::Shard* shard : shards_) sides_.push_back(std::make_unique<ShardSide>(*this, *shard));
@@ -40,7 +40,7 @@ ConnectionManager::ShardSide& ConnectionManager::side_of(OnShard& here) noexcept
 Ticket ConnectionManager::acquire(OnShard& here, Ask ask, Granted done) {
   ask.shard = here.shard().index();
   Answer answer;
-  Failure refusal;
+  RefusalFacts refusal;
   {
     PoolCall pool(*this);
     answer = pool->acquire(ask, here.now());
@@ -56,7 +56,7 @@ Ticket ConnectionManager::acquire(OnShard& here, Ask ask, Granted done) {
     }
   }
   if (answer.kind == Answer::Kind::refused) {
-    done(here, std::move(refusal));
+    done(here, in_words(refusal));
   } else {
     ConnectionHome* home = side_of(here).home(answer.grant.connection);
     check(home != nullptr, "granted a connection that its shard does not have");
@@ -101,6 +101,10 @@ std::optional<Reservation> ConnectionManager::modify(const ConnectionId& id, Dir
   const auto connection = pool->find(id);
   if (!connection) return std::nullopt;
   return pool->modify(*connection, direction, change, pool.now());
+}
+
+Failure ConnectionManager::in_words(const RefusalFacts& facts) const {
+  return explain(facts, name_, address_text_, names_);
 }
 
 // --- life ----------------------------------------------------------------------------------------

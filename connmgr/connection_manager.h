@@ -16,6 +16,7 @@
 #include "connmgr/configurable_service.h"
 #include "connmgr/connection_details.h"
 #include "connmgr/core/pool.h"
+#include "connmgr/holder_names.h"
 #include "connmgr/io/network.h"
 #include "connmgr/io/shard.h"
 #include "connmgr/snapshot.h"
@@ -34,6 +35,15 @@ class InputSubscriber {
   // An input stream with at least one byte to read (or an end). Dropping the lease gives it back; bytes
   // left unread are then offered again.
   virtual void on_stream(OnShard& here, StreamLease stream) = 0;
+};
+
+struct RefusalFacts;
+
+// Where a manager lives; all of it outlives the manager.
+struct ManagerSurroundings {
+  std::vector<io::Shard*> shards;
+  io::Network& network;
+  const HolderNames& names;
 };
 
 class ConnectionManager : public std::enable_shared_from_this<ConnectionManager> {
@@ -81,7 +91,7 @@ class ConnectionManager : public std::enable_shared_from_this<ConnectionManager>
 
  protected:
   ConnectionManager(std::string name, std::shared_ptr<const ConfigurableService> service,
-                    const PoolSettings& settings, std::vector<io::Shard*> shards, io::Network& network);
+                    const PoolSettings& settings, const ManagerSurroundings& around);
 
   struct Pending;   // a waiting request's callback
   class PoolCall;   // the lock, the pool, and its actions sent on their way
@@ -98,6 +108,7 @@ class ConnectionManager : public std::enable_shared_from_this<ConnectionManager>
   virtual void stop_sources(PoolCall&) {}  // under the lock
 
   ShardSide& side_of(OnShard& here) noexcept;
+  Failure in_words(const RefusalFacts& facts) const;
   void say_failure(const std::string& text);  // kept for refusals and snapshots; logged, repeats counted
   void forget_failure();                      // it works again
 
@@ -106,6 +117,7 @@ class ConnectionManager : public std::enable_shared_from_this<ConnectionManager>
   ServiceKind kind_;
   std::vector<io::Shard*> shards_;
   io::Network& network_;
+  const HolderNames& names_;
   std::vector<std::unique_ptr<ShardSide>> sides_;
 
  private:

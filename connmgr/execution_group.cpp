@@ -206,15 +206,13 @@ Result<ManagerUse> ExecutionGroup::use(ServiceKind kind, std::string_view connec
 
   auto found = managers_.find(wanted->key);
   if (found == managers_.end()) {
-    std::vector<io::Shard*> on;
-    for (const auto& shard : shards_) on.push_back(shard.get());
     const std::string name = wanted->key.substr(wanted->key.find(':') + 1);
+    const ManagerSurroundings around{shards(), *network_, holder_names_};
     std::shared_ptr<ConnectionManager> manager;
     if (kind == ServiceKind::client) {
-      manager = std::make_shared<ClientConnectionManager>(name, wanted->service, for_input, std::move(on),
-                                                          *network_);
+      manager = std::make_shared<ClientConnectionManager>(name, wanted->service, for_input, around);
     } else {
-      manager = std::make_shared<ServerConnectionManager>(name, wanted->service, std::move(on), *network_);
+      manager = std::make_shared<ServerConnectionManager>(name, wanted->service, around);
     }
     manager->on_ended([this] {
       const std::lock_guard ended_lock(mutex_);

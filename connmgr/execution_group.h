@@ -68,7 +68,8 @@ class ExecutionGroup {
   std::vector<io::Shard*> shards() const;
   io::Network& network() noexcept { return *network_; }
   std::vector<ManagerSnapshot> snapshots() const;
-  std::uint32_t next_number() noexcept { return ++numbers_; }  // for flows and nodes, as in Holder
+  // Flows and nodes have numbers, as in Holder; messages say their names.
+  HolderNames& holder_names() noexcept { return holder_names_; }
 
   // Blocks the calling thread until SIGINT or SIGTERM, and returns which. The caller then removes its
   // flows and destroys the group. The two signals are blocked in every thread of the group, so that only
@@ -102,6 +103,7 @@ class ExecutionGroup {
   void stop_manager(std::map<std::string, Entry>::iterator entry);
   std::vector<std::shared_ptr<ConnectionManager>> take_ended();
 
+  HolderNames holder_names_;  // outlives the managers, as the network does
   std::unique_ptr<io::Network> own_network_;
   io::Network* network_ = nullptr;
   std::vector<std::unique_ptr<io::Shard>> shards_;
@@ -115,7 +117,6 @@ class ExecutionGroup {
   std::uint64_t ends_of_use_ = 0;
   std::size_t not_ended_ = 0;  // managers that have threads' tasks left: in the registry or draining
   bool stopping_ = false;
-  std::atomic<std::uint32_t> numbers_{0};
 };
 
 }  // namespace connmgr

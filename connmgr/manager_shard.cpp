@@ -82,7 +82,7 @@ void ConnectionManager::ShardSide::carry_out(OnShard& here, Delivery::What& what
     check(at != nullptr, "granted a connection that its shard does not have");
     grant->done(here, StreamLease(manager, *at, grant->grant));
   } else if (auto* refusal = std::get_if<Delivery::Refusal>(&what)) {
-    refusal->done(here, std::move(refusal->why));
+    refusal->done(here, manager.in_words(refusal->facts));
   } else if (auto* task = std::get_if<io::ShardTask>(&what)) {
     (*task)(here);
   } else {

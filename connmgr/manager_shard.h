@@ -15,6 +15,7 @@
 
 #include "connmgr/connection_manager.h"
 #include "connmgr/core/record_writer.h"
+#include "connmgr/refusal.h"
 
 namespace connmgr {
 
@@ -50,7 +51,7 @@ struct Delivery {
     Granted done;
   };
   struct Refusal {
-    Failure why;
+    RefusalFacts facts;
     Granted done;
   };
   struct Offer {
@@ -139,7 +140,7 @@ class ConnectionManager::PoolCall {
   void subscribe(SubscriptionId id, std::shared_ptr<InputSubscriber> subscriber);
   std::shared_ptr<InputSubscriber> unsubscribe(SubscriptionId id);
   void deliver(ShardIndex to, Delivery::What what);
-  Failure refusal(Errc why, Duration waited) const;  // the text that a refused request gets
+  RefusalFacts refusal(Errc why, Duration waited) const;  // put into words after the lock
 
  private:
   void dispatch(const Action& action);

@@ -4,18 +4,6 @@
 #include "connmgr/manager_shard.h"
 
 namespace connmgr {
-namespace {
-
-std::string seconds(Duration d) {
-  if (d == kForever) return "for ever";
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
-  std::string text = std::to_string(ms / 1000);
-  if (ms % 1000 != 0) text += "." + std::to_string(1000 + ms % 1000).substr(1);
-  return text + " s";
-}
-
-}  // namespace
-
 ConnectionManager::PoolCall::PoolCall(ConnectionManager& manager)
     : manager_(manager), here_(io::Shard::current()), lock_(manager.mutex_, std::defer_lock) {
   // A thread may be in a frame of another group's shard (two groups in one simulated world).
@@ -141,26 +129,20 @@ void ConnectionManager::PoolCall::quit_when_empty() {
   }
 }
 
-// What a tired operator reads: who, how many, which setting, and what the network last said (SPEC 6, L4).
-Failure ConnectionManager::PoolCall::refusal(Errc why, Duration waited) const {
-  const PoolSettings& settings = manager_.pool_.settings();
-  const PoolGauges& now = manager_.pool_.gauges();
-  std::string text = manager_.name_ + " (" + manager_.address_text_ + "): " + make_error_code(why).message();
-  if (waited > Duration::zero()) text += " after " + seconds(waited);
-  switch (why) {
-    case Errc::pool_exhausted:
-      text += ": " + std::to_string(now.used) + " of " + std::to_string(now.open) +
-              " open connections are used, " + std::to_string(now.connecting) + " connecting, " +
-              std::to_string(now.waiting) + " requests wait; max_connections is " +
-              std::to_string(settings.max_connections) + ", connection_timeout " +
-              seconds(settings.connection_timeout);
-      break;
-    case Errc::too_many_waiters: text += "; max_waiters is " + std::to_string(settings.max_waiters); break;
-    case Errc::stream_busy: text += "; connection_timeout is " + seconds(settings.connection_timeout); break;
-    default: break;
+RefusalFacts ConnectionManager::PoolCall::refusal(Errc why, Duration waited) const {
+  RefusalFacts facts;
+  facts.why = why;
+  facts.waited = waited;
+  facts.settings = manager_.pool_.settings();
+  facts.patience = facts.settings.connection_timeout;
+  facts.gauges = manager_.pool_.gauges();
+  facts.last_failure = manager_.last_failure_;
+  // Where others are the cause. With thousands of requests refused at once for one of these reasons, each
+  // walks the connections: a refusal is rare, and a pool small.
+  if (why == Errc::pool_exhausted || why == Errc::stream_busy || why == Errc::too_many_waiters) {
+    add_holders(facts, manager_.name_, manager_.pool_, now_);
   }
-  if (!manager_.last_failure_.empty()) text += "; last attempt: " + manager_.last_failure_;
-  return {why, std::move(text)};
+  return facts;
 }
 
 }  // namespace connmgr

@@ -9,8 +9,8 @@ namespace connmgr {
 
 ServerConnectionManager::ServerConnectionManager(std::string name,
                                                  std::shared_ptr<const ConfigurableService> service,
-                                                 std::vector<io::Shard*> shards, io::Network& network)
-    : ConnectionManager(std::move(name), service, pool_settings(*service, false), std::move(shards), network),
+                                                 const ManagerSurroundings& around)
+    : ConnectionManager(std::move(name), service, pool_settings(*service, false), around),
       when_full_(service->when_full) {}
 
 ServerConnectionManager::~ServerConnectionManager() = default;

@@ -14,7 +14,7 @@ namespace connmgr {
 class ServerConnectionManager final : public ConnectionManager {
  public:
   ServerConnectionManager(std::string name, std::shared_ptr<const ConfigurableService> service,
-                          std::vector<io::Shard*> shards, io::Network& network);
+                          const ManagerSurroundings& around);
   ~ServerConnectionManager() override;
 
   Result<void> start() override;  // port_in_use, address_unavailable: nothing is left behind

@@ -7,7 +7,7 @@
 namespace connmgr::nodes {
 
 Flow::Flow(ExecutionGroup& group, FlowSettings settings)
-    : group_(group), settings_(std::move(settings)), number_(group.next_number()) {}
+    : group_(group), settings_(std::move(settings)), number_(group.holder_names().add(settings_.name)) {}
 
 Flow::~Flow() {
   if (!deployed_) return;
@@ -22,7 +22,7 @@ void Flow::adopt(std::unique_ptr<Node> node) {
   check(!deployed_, "a node is added to a flow that is deployed");
   for (const auto& other : nodes_) check(other->name() != node->name(), "two nodes of a flow have one name");
   node->flow_ = this;
-  node->number_ = group_.next_number();
+  node->number_ = group_.holder_names().add(node->name());
   if (auto* input = dynamic_cast<InputNode*>(node.get())) inputs_.push_back(input);
   nodes_.push_back(std::move(node));
 }

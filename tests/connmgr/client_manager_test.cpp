@@ -104,6 +104,33 @@ TEST_F(ClientManager, RefusesAtTheTimeoutWithATextThatNamesLimitAndNumbers) {
   EXPECT_THAT(late.failure->text, HasSubstr("after 5 s"));
 }
 
+TEST_F(ClientManager, NamesWhoHoldsTheConnectionsLongestFirst) {  // L4
+  ConnectionManager& manager = orders(2);
+  Holder billing{.flow = group().holder_names().add("billing"), .node = group().holder_names().add("ask")};
+  ask(manager, {.holder = billing});
+  world.run_for(3s);
+  SimRequest& reserving = ask(manager, {});
+  give_back(reserving, StreamChange::reserve);
+
+  SimRequest& refused = ask(manager, {.connection_timeout = 0s});
+
+  ASSERT_TRUE(refused.failure);
+  EXPECT_THAT(refused.failure->text,
+              ::testing::ContainsRegex("held by flow 'billing' node 'ask' \\(orders/1-[0-9a-f]+ output "
+                                       "available, in use for 3[.0-9]* s\\), a caller outside flows "
+                                       "\\(orders/2-[0-9a-f]+ output reserved for 0 s\\)"));
+}
+
+TEST_F(ClientManager, NamesTenHoldersAndCountsTheRest) {
+  ConnectionManager& manager = orders(13);
+  for (int i = 0; i < 13; ++i) ask(manager, {});
+
+  SimRequest& refused = ask(manager, {.connection_timeout = 0s});
+
+  ASSERT_TRUE(refused.failure);
+  EXPECT_THAT(refused.failure->text, HasSubstr(" and 3 more"));
+}
+
 TEST_F(ClientManager, SaysWhyAnAbsentPeerCannotBeReached) {
   ConnectionManager& manager = orders();
   bank.stop();
