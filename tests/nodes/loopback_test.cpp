@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
+#include <iostream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -165,6 +167,44 @@ TEST_F(LoopbackFlow, AsksAnotherFlowOverTheNetworkAndRepliesToWhoeverAsked) {
   flow.undeploy();
   EXPECT_EQ(flow.figures().ended, 8u * 10 * 10);
   EXPECT_EQ(flow.figures().unrouted, 0u);
+}
+
+TEST_F(LoopbackFlow, RunsTheFlowThatTheReadmePrintsUntilASignal) {
+  sigset_t ending;
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGTERM);
+  sigset_t before;
+  pthread_sigmask(SIG_BLOCK, &ending, &before);  // in the peer's thread too: only the group takes it
+  std::string answer;
+  std::thread peer;
+
+  {
+    // nodes/README.md, "A flow in twenty lines".
+    nodes::Flow flow(group, {.name = "expenses", .instances = 8});
+    auto& claims = flow.add<nodes::TcpipServerInputNode>(
+        "claims", {.connection_details = "pos", .records = records::line_end()});
+    auto& check =
+        flow.add<nodes::ComputeNode>("check", [](nodes::Message& message) { message.set_body("OK"); });
+    auto& reply = flow.add<nodes::TcpipServerOutputNode>(
+        "reply", {.connection_details = "pos", .records = records::line_end()});
+    auto& report = flow.add<nodes::ComputeNode>("report", [](nodes::Message& message) {
+      std::cerr << message.local_environment().failure()->failure.text << '\n';
+    });
+    claims.out >> check >> reply;
+    claims.failure >> report;
+    flow.deploy();
+
+    peer = std::thread([&answer, port = port_of("pos")] {
+      Client client(port);
+      if (client.send("lunch 12.50\n") && client.receive(3)) answer = client.received();
+      ::kill(::getpid(), SIGTERM);
+    });
+    EXPECT_EQ(group.run_until_signal(), SIGTERM);
+  }
+  peer.join();
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+
+  EXPECT_EQ(answer, "OK\n");
 }
 
 TEST_F(LoopbackFlow, AllocatesNothingForARecordOnceItIsWarm) {
