@@ -1,5 +1,6 @@
-// Room for one outstanding Asio handler, used again and again: so waiting for bytes allocates nothing in
-// steady state (DESIGN 2.9). A handler that does not fit, or a second one at the same time, goes to the heap.
+// Room for one outstanding Asio handler, used again and again: so wakes, timers and accepting allocate
+// nothing in steady state (DESIGN 2.9). A handler that does not fit, or a second one at the same time, goes
+// to the heap.
 #pragma once
 
 #include <atomic>
