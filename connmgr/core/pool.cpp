@@ -36,6 +36,7 @@ void Pool::enter(PoolState state) noexcept {
 
 void Pool::start(TimePoint now) {
   enter(PoolState::running);
+  serve_all(now);  // after a stop, users may have left bytes behind
   meet_demand(now);
 }
 
@@ -97,7 +98,9 @@ void Pool::apply(const PoolSettings& settings, TimePoint now) {
 }
 
 void Pool::retire_all(CloseCause cause, TimePoint now) {
+  const std::uint64_t last = connections_;  // what replaces the first ones is not retired itself
   for (SlotIndex index = 0; index < slots_.size(); ++index) {
+    if (slots_[index].number > last) continue;
     // One that only waits for its permit has not been started with the old settings.
     if (slots_[index].state == ConnectionState::connecting) abandon(index, cause, now);
     retire(index, cause, now);
@@ -112,7 +115,7 @@ void Pool::retire_all(CloseCause cause, TimePoint now) {
 // end in the same state: the walk against the reference pool holds them to it.
 Answer Pool::acquire(const Ask& ask, TimePoint now) {
   const bool plain = !ask.id && ask.other_stream == StreamChange::leave_unchanged && !ask.with_data &&
-                     takes_plainly_ && ask.shard < shards_;
+                     takes_plainly_ && gauges_.waiting == 0 && ask.shard < shards_;
   if (!plain) [[unlikely]]
     return acquire_or_wait(ask, now);
   const std::size_t own = at(ask.direction);
@@ -237,6 +240,7 @@ Reservation Pool::change(SlotIndex index, Direction direction, StreamChange how,
   Slot& slot = slots_[index];
   Stream& stream = slot.streams[at(direction)];
   if (how == StreamChange::release) {
+    if (!reserved(stream.state)) return {};
     move(stream, StreamEvent::made_available);
     stream.reservation = 0;
     if (!in_use(stream.state)) stream.since = now;

@@ -320,7 +320,7 @@ class Pool {
   // pool_waiters.cpp: requests
   static Queue queue_of(const Ask& ask) noexcept;
   static Shelf shelf_for(Queue queue) noexcept;
-  SlotIndex choose(Queue queue, ShardIndex shard) noexcept;
+  SlotIndex choose(Queue queue, ShardIndex shard) const noexcept;
   bool serves(const Slot& slot, const Ask& ask) const noexcept;  // by id, now
   bool reachable_by_id(const Slot& slot) const noexcept;
   Answer acquire_or_wait(const Ask& ask, TimePoint now);
@@ -343,6 +343,7 @@ class Pool {
   void serve(SlotIndex index, TimePoint now);
   void serve_all(TimePoint now);
   void offer_unread(SlotIndex index, TimePoint now);
+  void offer_all_unread(TimePoint now);
 
   // pool_connections.cpp: connections
   const Slot* slot_at(ConnectionRef connection) const noexcept {
@@ -357,6 +358,7 @@ class Pool {
   void vacate(SlotIndex index, ConnectionEvent event);
   void become_open(SlotIndex index, TimePoint now);
   void open_one(TimePoint now);
+  SlotIndex first_wanting_permit() const noexcept;
   void abandon(SlotIndex index, CloseCause cause, TimePoint now);
   void begin_close(SlotIndex index, CloseCause cause, Action::Kind how, TimePoint now);
   void retire(SlotIndex index, CloseCause cause, TimePoint now);

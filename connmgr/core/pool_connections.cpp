@@ -1,6 +1,6 @@
 // Connections: when they are opened and closed, and what makes room.
 #include <algorithm>
-#include <utility>
+#include <tuple>
 
 #include "connmgr/core/pool.h"
 
@@ -99,34 +99,43 @@ void Pool::open_one(TimePoint now) {
   act(with_permit ? Action::Kind::want_permit : Action::Kind::open).grant = grant_of(index, Direction::input);
 }
 
+// Permits go to connections in the order in which they were wanted.
+SlotIndex Pool::first_wanting_permit() const noexcept {
+  SlotIndex first = kNoSlot;
+  for (SlotIndex index = 0; index < slots_.size(); ++index) {
+    if (slots_[index].state != ConnectionState::wants_permit) continue;
+    if (first == kNoSlot || slots_[index].number < slots_[first].number) first = index;
+  }
+  return first;
+}
+
 void Pool::permit_granted(TimePoint now) {
   permit_retry_.reset();
-  for (SlotIndex index = 0; index < slots_.size(); ++index) {
-    Slot& slot = slots_[index];
-    if (slot.state != ConnectionState::wants_permit) continue;
-    slot.has_permit = true;
-    // The maximum may have been lowered meanwhile, with a connection that still closes counted in it.
-    const bool room = settings_.max_connections == 0 || gauges_.counted() <= settings_.max_connections;
-    if (state_ != PoolState::running || !room) {
-      abandon(index, CloseCause::never_opened, now);
-      return meet_demand(now);
-    }
-    move(slot, ConnectionEvent::permit_granted);
-    ++counters_.connect_attempts;
-    act(Action::Kind::open).grant = grant_of(index, Direction::input);
-    return;
+  const SlotIndex index = first_wanting_permit();
+  if (index == kNoSlot) {  // nobody wants it any more
+    act(Action::Kind::return_permit);
+    return meet_demand(now);
   }
-  act(Action::Kind::return_permit);  // nobody wants it any more
+  Slot& slot = slots_[index];
+  slot.has_permit = true;
+  // The maximum may have been lowered meanwhile, with a connection that still closes counted in it.
+  const bool room = settings_.max_connections == 0 || gauges_.counted() <= settings_.max_connections;
+  if (state_ != PoolState::running || !room) {
+    abandon(index, CloseCause::never_opened, now);
+    return meet_demand(now);
+  }
+  move(slot, ConnectionEvent::permit_granted);
+  ++counters_.connect_attempts;
+  act(Action::Kind::open).grant = grant_of(index, Direction::input);
+  meet_demand(now);  // permits are to be had again
 }
 
 void Pool::permit_refused(TimePoint now) {
-  for (SlotIndex index = 0; index < slots_.size(); ++index) {
-    if (slots_[index].state != ConnectionState::wants_permit) continue;
+  if (const SlotIndex index = first_wanting_permit(); index != kNoSlot) {
     permit_retry_.failed(settings_.retry, now);
     --gauges_.connecting;
     --of_shard_[slots_[index].shard];
     vacate(index, ConnectionEvent::permit_refused);
-    break;
   }
   meet_demand(now);
 }
@@ -343,9 +352,9 @@ void Pool::shrink(TimePoint now) {
   }
   const auto rank = [this](SlotIndex index) {
     const Slot& slot = slots_[index];
-    return std::pair(slot.unread, std::max(slot.streams[0].since, slot.streams[1].since));
+    return std::tuple(slot.unread, std::max(slot.streams[0].since, slot.streams[1].since), slot.number);
   };
-  std::stable_sort(unused.begin(), unused.end(), [&](auto a, auto b) { return rank(a) < rank(b); });
+  std::sort(unused.begin(), unused.end(), [&](auto a, auto b) { return rank(a) < rank(b); });
   std::sort(attempts.begin(), attempts.end(),
             [this](auto a, auto b) { return slots_[a].number > slots_[b].number; });
   for (const SlotIndex index : unused) {

@@ -53,20 +53,25 @@ Pool::Shelf Pool::shelf_for(Queue queue) noexcept {
 Answer Pool::acquire_or_wait(const Ask& ask, TimePoint now) {
   if (state_ == PoolState::stopping) return refused(stop_error_);
   const Queue queue = queue_of(ask);
-  SlotIndex index = kNoSlot;
   if (queue == kById) {
     const std::optional<ConnectionRef> connection = find(ask.id);
     if (!connection) return refused(Errc::unknown_connection);
     if (!reachable_by_id(slots_[connection->slot])) return refused(Errc::connection_closed);
-    if (serves(slots_[connection->slot], ask)) index = connection->slot;
-  } else {
-    index = choose(queue, ask.shard);
   }
-  if (index == kNoSlot || state_ != PoolState::running) return wait(ask, queue, now);
+  SlotIndex index = kNoSlot;
+  if (state_ == PoolState::running) {
+    index = queue != kById                     ? choose(queue, ask.shard)
+            : serves(slots_[ask.id.slot], ask) ? ask.id.slot
+                                               : kNoSlot;
+  }
+  if (index == kNoSlot) return wait(ask, queue, now);
+  if (queue != kById && settings_.selection == Selection::round_robin)
+    next_shard_ = static_cast<ShardIndex>((slots_[index].shard + 1u) % shards_);
 
   Answer answer;
   answer.kind = Answer::Kind::granted;
   answer.grant = take(index, ask, now);
+  meet_demand(now);  // it may have been the last silent stream that a Receive waited at
   return answer;
 }
 
@@ -80,7 +85,7 @@ Answer Pool::refused(Errc why) noexcept {
 
 // The connection on the request's shelf that the selection prefers (S1). Shelves have the one that came
 // last in front. Bytes to read are taken oldest first, whatever the selection.
-SlotIndex Pool::choose(Queue queue, ShardIndex shard) noexcept {
+SlotIndex Pool::choose(Queue queue, ShardIndex shard) const noexcept {
   const Shelf shelf = shelf_for(queue);
   const auto first_from = [&](std::uint32_t start) -> const IndexList* {
     for (std::uint32_t i = 0, shard_now = start; i < shards_; ++i) {
@@ -99,9 +104,7 @@ SlotIndex Pool::choose(Queue queue, ShardIndex shard) noexcept {
   if (settings_.selection == Selection::round_robin) {  // shards in turn, on each the one unused for longest
     const IndexList* const list = first_from(next_shard_);
     if (list == nullptr) return kNoSlot;
-    const SlotIndex chosen = list->back();
-    next_shard_ = static_cast<ShardIndex>((slots_[chosen].shard + 1u) % shards_);
-    return chosen;
+    return list->back();
   }
   SlotIndex longest = kNoSlot;
   const auto unused_since = [&](SlotIndex index) {
@@ -262,7 +265,7 @@ void Pool::serve_all(TimePoint now) {
       grant_waiter(waiter, index, now);
     }
   }
-  for (SlotIndex index = 0; index < slots_.size(); ++index) offer_unread(index, now);
+  offer_all_unread(now);
 }
 
 void Pool::grant_waiter(std::uint32_t index, SlotIndex slot, TimePoint now) {
@@ -314,10 +317,8 @@ std::vector<std::uint32_t> Pool::waiters_in_order() const {
 SubscriptionId Pool::subscribe(const Holder& holder, TimePoint now) {
   const SubscriptionId id{++subscriptions_};
   subscribers_.push_back({id, holder});
-  for (std::uint32_t shard = 0; shard < shards_; ++shard) {
-    const IndexList& list = shelves_[shard][kUnread];
-    while (state_ == PoolState::running && !list.empty()) offer_unread(list.back(), now);
-  }
+  if (state_ == PoolState::running) offer_all_unread(now);
+  meet_demand(now);
   return id;
 }
 
@@ -328,6 +329,13 @@ void Pool::unsubscribe(SubscriptionId subscription) {
   const auto place = static_cast<std::size_t>(found - subscribers_.begin());
   subscribers_.erase(found);
   if (next_subscriber_ > place) --next_subscriber_;
+}
+
+void Pool::offer_all_unread(TimePoint now) {
+  if (subscribers_.empty()) return;
+  for (std::uint32_t shard = 0; shard < shards_; ++shard) {
+    while (!shelves_[shard][kUnread].empty()) offer_unread(shelves_[shard][kUnread].back(), now);
+  }
 }
 
 void Pool::offer_unread(SlotIndex index, TimePoint now) {

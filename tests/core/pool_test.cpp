@@ -553,6 +553,21 @@ TEST_F(ServerPoolTest, ForceEndsWhatStoppingLeftOpen) {  // G9
   EXPECT_TRUE(pool.idle());
 }
 
+TEST_F(ServerPoolTest, StartedAgainItOffersWhatUsersLeftUnread) {  // G8
+  const SubscriptionId subscription = pool.subscribe({}, now);
+  const Grant connection = connected();
+  const Grant writer = granted(any(output));
+  const Grant reader = granted(any(input));
+  pool.stop(Errc::manager_stopped, CloseCause::administrator, now);
+  pool.give_back(reader.connection, input, {.unread = true}, now);
+  EXPECT_THAT(said(), IsEmpty());
+
+  pool.start(now);
+
+  EXPECT_THAT(said(), ElementsAre(OffersTo(subscription)));
+  EXPECT_EQ(writer.connection, connection.connection);
+}
+
 TEST_F(ServerPoolTest, WhilePausedRequestsWaitAndAreServedInOrderAfterwards) {  // M1
   connected();
   pool.pause();
@@ -718,6 +733,16 @@ TEST_F(PoolTest, AReceiveOpensAConnectionOnlyWhenThereIsNone) {  // N3
   waiting(with_data());
 
   EXPECT_THAT(said(), IsEmpty());
+}
+
+TEST_F(PoolTest, AReceiveOpensAConnectionWhenTheOneItWaitedAtIsTaken) {  // N3
+  connected();
+  waiting(with_data());
+  EXPECT_THAT(said(), IsEmpty());
+
+  granted(any(input));
+
+  EXPECT_THAT(said(), ElementsAre(Opens()));
 }
 
 TEST_F(PoolTest, AttemptsAreAbandonedWhenThePoolStops) {  // G9

@@ -78,7 +78,7 @@ std::vector<Ask> World::asks() const {
   constexpr auto nothing = StreamChange::leave_unchanged;
   add(output, {}, nothing, false);
   if (scenario_.reservations) add(output, {}, StreamChange::reserve, false);
-  if (!scenario_.input_nodes) add(input, {}, nothing, false);
+  add(input, {}, nothing, false);
   if (scenario_.input_nodes) add(input, {}, nothing, true);
   for (const Known& known : connections_) {
     if (!scenario_.by_id || known.stage != Known::Stage::open) continue;

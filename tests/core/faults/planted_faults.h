@@ -50,8 +50,8 @@ inline constexpr PlantedFault kPlantedFaults[] = {
      "limits_.erase(index);", ""},
     {"NobodyIsToldOfTheDeadline", "pool_waiters.cpp", "TimePoint Pool::next_deadline(", "limits_.earliest()",
      "kNever"},
-    {"APausedPoolHandsOut", "pool_waiters.cpp", "index = choose(queue, ask.shard)",
-     "state_ != PoolState::running", "false"},
+    {"APausedPoolHandsOut", "pool_waiters.cpp", "Answer Pool::acquire_or_wait(",
+     "state_ == PoolState::running", "true"},
     {"WhoWaitsForADeadConnectionIsForgotten", "pool_connections.cpp", "void Pool::begin_close(",
      "refuse_by_id(slot, errc_of_end(cause), now);", ""},
 
