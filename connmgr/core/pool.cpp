@@ -168,13 +168,14 @@ Reserved Pool::give_back(ConnectionRef connection, Direction direction, const Re
   stream.since = now;
   lists[own].push_front(connection.slot,
                         [this, own](std::uint32_t i) -> IndexLinks& { return slots_[i].links[own]; });
-  slot.shelves = static_cast<std::uint8_t>(own + 1);
   if (slot.streams[own ^ 1].state == StreamState::available_free) {
     lists[kBoth].push_front(connection.slot,
                             [this](std::uint32_t i) -> IndexLinks& { return slots_[i].links[kBoth]; });
     slot.shelves = bit(kInput) | bit(kOutput) | bit(kBoth);
     slot.tallies &= static_cast<std::uint8_t>(~bit(kUsed));
     --gauges_.used;
+  } else {
+    slot.shelves = static_cast<std::uint8_t>(own + 1);  // the bit of this one alone
   }
   ++counters_.frees;
   static constexpr Reserved kNothing{};
