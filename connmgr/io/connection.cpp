@@ -128,7 +128,7 @@ void Connection::send(OnShard& here, std::string_view before, std::string_view b
                       SendWaiter* waiter) {
   const QueuedSend send{.bytes = before.size() + body.size() + after.size(), .handed = 0, .waiter = waiter};
   shard_.touch(here, *this);
-  if (!takes_sends()) return finish_send(send, why_not_sent());
+  if (!takes_sends()) return fail_send(send, why_not_sent());
   output_.append(before);
   output_.append(body);
   output_.append(after);
@@ -179,17 +179,18 @@ void Connection::on_write_failed(OnShard& here, const WriteOutcome& outcome) {
   if (!reads_on) break_with(here, output_death_, std::move(failure_));
 }
 
-void Connection::finish_send(const QueuedSend& send, const Failure& why) {
+void Connection::finish_send(const QueuedSend& send) {
+  if (send.waiter) finished_.push({.send = send, .outcome = SendOutcome::handed, .why = nullptr});
+}
+
+void Connection::fail_send(const QueuedSend& send, const Failure& why) {
   if (!send.waiter) return;
-  const SendOutcome outcome = send.handed == send.bytes && !why.code ? SendOutcome::handed
-                              : send.handed > 0                      ? SendOutcome::unknown
-                                                                     : SendOutcome::not_sent;
-  finished_.push(
-      {{.outcome = outcome, .bytes = send.bytes, .handed = send.handed, .failure = why}, send.waiter});
+  const SendOutcome outcome = send.handed > 0 ? SendOutcome::unknown : SendOutcome::not_sent;
+  finished_.push({.send = send, .outcome = outcome, .why = std::make_unique<Failure>(why)});
 }
 
 void Connection::fail_sends(const Failure& why) {
-  while (!sends_.empty()) finish_send(sends_.pop(), why);
+  while (!sends_.empty()) fail_send(sends_.pop(), why);
   output_.clear();
   queued_bytes_ = 0;
 }
@@ -197,7 +198,11 @@ void Connection::fail_sends(const Failure& why) {
 void Connection::report_sends(OnShard& here) {
   while (!finished_.empty()) {
     const FinishedSend finished = finished_.pop();
-    if (finished.waiter) finished.waiter->on_sent(here, finished.report);
+    if (!finished.send.waiter) continue;
+    SendReport report{
+        .outcome = finished.outcome, .bytes = finished.send.bytes, .handed = finished.send.handed};
+    if (finished.why) report.failure = std::move(*finished.why);
+    finished.send.waiter->on_sent(here, report);
   }
 }
 
@@ -206,7 +211,7 @@ void Connection::forget(SendWaiter& waiter) noexcept {
     if (send.waiter == &waiter) send.waiter = nullptr;
   }
   for (FinishedSend& finished : finished_) {
-    if (finished.waiter == &waiter) finished.waiter = nullptr;
+    if (finished.send.waiter == &waiter) finished.send.waiter = nullptr;
   }
 }
 
@@ -220,7 +225,7 @@ void Connection::cancel_send(OnShard& here, SendWaiter& waiter, const Failure& w
     if (send.handed > 0) return break_with(here, CloseCause::send_cut, why);
     output_.erase(offset, send.bytes);
     queued_bytes_ -= send.bytes;
-    finish_send(send, why);
+    fail_send(send, why);
     sends_.erase(send);
     shard_.touch(here, *this);
     return;

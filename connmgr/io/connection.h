@@ -141,8 +141,9 @@ class Connection final : private ChannelEvents, private Flushable {
     SendWaiter* waiter = nullptr;
   };
   struct FinishedSend {
-    SendReport report;
-    SendWaiter* waiter = nullptr;
+    QueuedSend send;
+    SendOutcome outcome = SendOutcome::not_sent;
+    std::unique_ptr<Failure> why;  // only of those that failed: the others cost no string
   };
 
   void on_read(OnShard& here, const ReadOutcome& outcome) override;
@@ -163,7 +164,8 @@ class Connection final : private ChannelEvents, private Flushable {
   void write(OnShard& here);
   void taken_by_kernel(std::size_t bytes);
   void on_write_failed(OnShard& here, const WriteOutcome& outcome);
-  void finish_send(const QueuedSend& send, const Failure& why = {});
+  void finish_send(const QueuedSend& send);
+  void fail_send(const QueuedSend& send, const Failure& why);
   void fail_sends(const Failure& why);
   void report_sends(OnShard& here);
   void tell_of_room(OnShard& here);
