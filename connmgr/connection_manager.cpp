@@ -42,7 +42,7 @@ Ticket ConnectionManager::acquire(OnShard& here, Ask ask, Granted done) {
   Answer answer;
   RefusalFacts refusal;
   {
-    PoolCall pool(*this);
+    PoolCall pool(*this, here);
     answer = pool->acquire(ask, here.now());
     switch (answer.kind) {
       case Answer::Kind::waiting: pool.park(answer.ticket, std::move(done), ask.shard); return answer.ticket;
@@ -67,7 +67,7 @@ Ticket ConnectionManager::acquire(OnShard& here, Ask ask, Granted done) {
 
 bool ConnectionManager::cancel(OnShard& here, Ticket ticket) {
   Granted forgotten;  // destroyed after the lock: it may hold anything
-  PoolCall pool(*this);
+  PoolCall pool(*this, here);
   if (!pool->cancel(ticket, here.now())) return false;
   forgotten = pool.unpark(ticket).done;
   return true;

@@ -102,7 +102,7 @@ class ConnectionManager : public std::enable_shared_from_this<ConnectionManager>
   // What client and server do differently; on the shard named by `side`.
   virtual void open(OnShard& here, ShardSide& side, ConnectionRef connection) = 0;
   virtual void accepted(OnShard& here, ShardSide& side, std::unique_ptr<io::Channel> channel) = 0;
-  // Under the lock, after each call of the pool: no log, no system call.
+  // Under the lock, after each call of the pool, if `follows_pool_`: no log, no system call.
   virtual void pool_changed(PoolCall&) {}
   virtual void stop_listening() {}         // server: the port is free when it returns; not under the lock
   virtual void stop_sources(PoolCall&) {}  // under the lock
@@ -119,6 +119,7 @@ class ConnectionManager : public std::enable_shared_from_this<ConnectionManager>
   io::Network& network_;
   const HolderNames& names_;
   std::vector<std::unique_ptr<ShardSide>> sides_;
+  bool follows_pool_ = false;  // wants pool_changed(); under the mutex
 
  private:
   friend class PoolCall;

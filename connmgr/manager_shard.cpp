@@ -56,17 +56,25 @@ void ConnectionManager::ShardSide::end_when_unused(OnShard& here, ConnectionHome
 
 // --- deliveries ------------------------------------------------------------------------------------
 
-void ConnectionManager::ShardSide::drain(OnShard& here) {
+void ConnectionManager::ShardSide::drain_local(OnShard& here) {
+  check(draining_.empty(), "deliveries are carried out one after the other");
   local_drain_scheduled = false;
   draining_.swap(local);
-  for (Delivery::What& what : draining_) carry_out(here, what);
-  draining_.clear();
+  carry_out_all(here);
+}
+
+void ConnectionManager::ShardSide::drain(OnShard& here) {
+  drain_local(here);
   {
     const std::lock_guard lock(manager.mutex_);
     if (!drain_scheduled) return;
     drain_scheduled = false;
     draining_.swap(arrived);
   }
+  carry_out_all(here);
+}
+
+void ConnectionManager::ShardSide::carry_out_all(OnShard& here) {
   for (Delivery::What& what : draining_) carry_out(here, what);
   draining_.clear();
 }
@@ -95,7 +103,7 @@ void ConnectionManager::ShardSide::carry_out(OnShard& here, const Delivery::Comm
   if (command.kind == Action::Kind::open) return manager.open(here, *this, ref);
   if (command.kind == Action::Kind::abandon) {
     const auto attempt = attempts.extract(ref.slot);  // destroying it cancels it
-    PoolCall pool(manager);
+    PoolCall pool(manager, here);
     pool->closed(ref, here.now());
     return;
   }
@@ -122,20 +130,26 @@ void ConnectionManager::ShardSide::quit(OnShard& here) {
 // --- what happens to connections --------------------------------------------------------------------
 
 void ConnectionManager::ShardSide::on_data(OnShard& here, io::Connection& connection) {
-  PoolCall pool(manager);
-  pool->data_arrived(connection.ref(), here.now());
+  // Called first in a frame, by the loop: so what comes of it (the offer to an Input node) need not wait for
+  // the run list.
+  const bool drains_here = !std::exchange(local_drain_scheduled, true);
+  {
+    PoolCall pool(manager, here);
+    pool->data_arrived(connection.ref(), here.now());
+  }
+  if (drains_here) drain_local(here);
 }
 
 void ConnectionManager::ShardSide::on_input_ended(OnShard& here, io::Connection& connection) {
   const bool unread = !connection.unread().empty();
   const ConnectionHome* at = home(connection.ref());
-  PoolCall pool(manager);
+  PoolCall pool(manager, here);
   pool->input_ended(connection.ref(), unread, here.now());
   if (!unread && at && !at->service->half_close) pool->close(connection.ref(), CloseCause::peer, here.now());
 }
 
 void ConnectionManager::ShardSide::on_broken(OnShard& here, io::Connection& connection, CloseCause cause) {
-  PoolCall pool(manager);
+  PoolCall pool(manager, here);
   pool->broken(connection.ref(), cause, here.now());
 }
 
@@ -145,7 +159,7 @@ void ConnectionManager::ShardSide::on_closed(OnShard& here, io::Connection& conn
   at->closed = true;
   // The slot is free to be used again when the pool hears of it: the home must be out of it by then.
   end_when_unused(here, *at);
-  PoolCall pool(manager);
+  PoolCall pool(manager, here);
   pool->closed(connection.ref(), here.now());
 }
 

@@ -82,7 +82,8 @@ class ConnectionManager::ShardSide final : public io::ConnectionOwner, public io
   void lease_returned(OnShard& here, ConnectionHome& home);
 
   // The deliveries: `local` holds what this shard decided itself while nothing had arrived from others, so
-  // everything in it was decided before everything in `arrived`.
+  // everything in it was decided before everything in `arrived`. The first needs no lock.
+  void drain_local(OnShard& here);
   void drain(OnShard& here);
 
   // Lets go of everything that belongs to the shard; the manager is empty.
@@ -119,6 +120,7 @@ class ConnectionManager::ShardSide final : public io::ConnectionOwner, public io
  private:
   void carry_out(OnShard& here, Delivery::What& what);
   void carry_out(OnShard& here, const Delivery::Command& command);
+  void carry_out_all(OnShard& here);  // what is in draining_
   void end_when_unused(OnShard& here, ConnectionHome& home);
 
   std::vector<Delivery::What> draining_;
@@ -128,7 +130,9 @@ class ConnectionManager::ShardSide final : public io::ConnectionOwner, public io
 // the shards are woken after the lock is let go.
 class ConnectionManager::PoolCall {
  public:
-  explicit PoolCall(ConnectionManager& manager);
+  explicit PoolCall(ConnectionManager& manager);  // from any thread
+  PoolCall(ConnectionManager& manager, OnShard& here) noexcept
+      : manager_(manager), here_(&here), now_(here.now()), lock_(manager.mutex_) {}
   ~PoolCall();
   PoolCall(const PoolCall&) = delete;
   PoolCall& operator=(const PoolCall&) = delete;
@@ -144,8 +148,9 @@ class ConnectionManager::PoolCall {
 
  private:
   void dispatch(const Action& action);
-  void arm();
+  void arm(TimePoint next);
   void quit_when_empty();
+  void wake_shards();
 
   ConnectionManager& manager_;
   OnShard* here_;  // the frame this thread is in, when it is one of this manager's shards

@@ -15,13 +15,20 @@ ConnectionManager::PoolCall::PoolCall(ConnectionManager& manager)
   lock_.lock();
 }
 
+// Runs for every record several times, and hardly ever has anything to do: what is rare is asked for first.
 ConnectionManager::PoolCall::~PoolCall() {
-  for (const Action& action : manager_.pool_.actions()) dispatch(action);
-  manager_.pool_.clear_actions();
-  manager_.pool_changed(*this);
-  arm();
-  quit_when_empty();
+  if (const auto actions = manager_.pool_.actions(); !actions.empty()) {
+    for (const Action& action : actions) dispatch(action);
+    manager_.pool_.clear_actions();
+  }
+  if (manager_.follows_pool_) manager_.pool_changed(*this);
+  if (const TimePoint next = manager_.pool_.next_deadline(); next < manager_.armed_for_) arm(next);
+  if (manager_.stopping_) quit_when_empty();
   lock_.unlock();
+  if (to_wake_ != 0) wake_shards();
+}
+
+void ConnectionManager::PoolCall::wake_shards() {
   for (ShardIndex i = 0; to_wake_ != 0; ++i, to_wake_ >>= 1) {
     if (to_wake_ & 1) manager_.shards_[i]->wake();
   }
@@ -63,7 +70,7 @@ void ConnectionManager::PoolCall::deliver(ShardIndex to, Delivery::What what) {
   if (own && side.arrived.empty()) {
     side.local.push_back(std::move(what));
     if (!std::exchange(side.local_drain_scheduled, true)) {
-      side.shard.defer(*here_, [&side](OnShard& here) { side.drain(here); });
+      side.shard.defer(*here_, [&side](OnShard& here) { side.drain_local(here); });
     }
     return;
   }
@@ -102,9 +109,7 @@ void ConnectionManager::PoolCall::dispatch(const Action& action) {
 }
 
 // The pool has one clock: the timer of the manager's home shard, set only when it has to ring earlier.
-void ConnectionManager::PoolCall::arm() {
-  const TimePoint next = manager_.pool_.next_deadline();
-  if (next >= manager_.armed_for_) return;
+void ConnectionManager::PoolCall::arm(TimePoint next) {
   manager_.armed_for_ = next;
   ConnectionManager* manager = &manager_;
   deliver(0, io::ShardTask([manager, next](OnShard& here) {
@@ -121,7 +126,7 @@ void ConnectionManager::PoolCall::arm() {
 }
 
 void ConnectionManager::PoolCall::quit_when_empty() {
-  if (!manager_.stopping_ || manager_.quitting_ || !manager_.pool_.idle()) return;
+  if (manager_.quitting_ || !manager_.pool_.idle()) return;
   manager_.quitting_ = true;
   for (ShardIndex i = 0; i < manager_.sides_.size(); ++i) {
     ShardSide* side = manager_.sides_[i].get();

@@ -11,7 +11,9 @@ ServerConnectionManager::ServerConnectionManager(std::string name,
                                                  std::shared_ptr<const ConfigurableService> service,
                                                  const ManagerSurroundings& around)
     : ConnectionManager(std::move(name), service, pool_settings(*service, false), around),
-      when_full_(service->when_full) {}
+      when_full_(service->when_full) {
+  follows_pool_ = when_full_ == WhenFull::pause;
+}
 
 ServerConnectionManager::~ServerConnectionManager() = default;
 

@@ -14,26 +14,7 @@ StreamLease::StreamLease(ConnectionManager& manager, ConnectionHome& home, const
   ++home.leases;
 }
 
-StreamLease::StreamLease(StreamLease&& other) noexcept
-    : manager_(other.manager_),
-      home_(std::exchange(other.home_, nullptr)),
-      direction_(other.direction_),
-      how_(other.how_),
-      other_reservation_(other.other_reservation_) {}
-
-StreamLease& StreamLease::operator=(StreamLease&& other) noexcept {
-  if (this == &other) return *this;
-  StreamLease old(std::move(*this));  // given back at the end of this function
-  manager_ = other.manager_;
-  home_ = std::exchange(other.home_, nullptr);
-  direction_ = other.direction_;
-  how_ = other.how_;
-  other_reservation_ = other.other_reservation_;
-  return *this;
-}
-
-StreamLease::~StreamLease() {
-  if (!home_) return;
+void StreamLease::give_back_anywhere() noexcept {
   io::Shard& owner = home_->side.shard;
   if (OnShard* here = io::Shard::current(); here && &here->shard() == &owner) {
     give_back(*here);
@@ -52,7 +33,7 @@ Reserved StreamLease::give_back(OnShard& here) {
   if (how_.own == StreamChange::release || how_.other == StreamChange::release) home.reply_id.clear();
   Reserved reserved;
   {
-    ConnectionManager::PoolCall pool(*manager_);
+    ConnectionManager::PoolCall pool(*manager_, here);
     reserved = pool->give_back(home.connection.ref(), direction_, how_, here.now());
     const bool read_out = input && !how_.unread && home.connection.input_end() == io::ChannelEnd::clean;
     if (read_out && !home.service->half_close) {
@@ -119,7 +100,7 @@ Result<std::uint64_t> StreamLease::send(OnShard& here, const RecordDefinition& d
 }
 
 void StreamLease::close_connection(OnShard& here, CloseCause cause) {
-  ConnectionManager::PoolCall pool(*manager_);
+  ConnectionManager::PoolCall pool(*manager_, here);
   pool->close(home_->connection.ref(), cause, here.now());
 }
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "connmgr/connection_details.h"
 #include "connmgr/core/pool.h"
@@ -25,9 +26,16 @@ struct ConnectionHome;  // a connection on its shard, as its manager keeps it
 class StreamLease {
  public:
   StreamLease() = default;
-  StreamLease(StreamLease&& other) noexcept;
-  StreamLease& operator=(StreamLease&& other) noexcept;
-  ~StreamLease();
+  StreamLease(StreamLease&& other) noexcept { take(other); }
+  StreamLease& operator=(StreamLease&& other) noexcept {
+    if (this == &other) return *this;
+    if (home_) StreamLease given_back(std::move(*this));
+    take(other);
+    return *this;
+  }
+  ~StreamLease() {
+    if (home_) give_back_anywhere();
+  }
 
   explicit operator bool() const noexcept { return home_ != nullptr; }
   Direction direction() const noexcept { return direction_; }
@@ -70,6 +78,15 @@ class StreamLease {
  private:
   friend class ConnectionManager;
   StreamLease(ConnectionManager& manager, ConnectionHome& home, const Grant& grant) noexcept;
+
+  void take(StreamLease& other) noexcept {
+    manager_ = other.manager_;
+    home_ = std::exchange(other.home_, nullptr);
+    direction_ = other.direction_;
+    how_ = other.how_;
+    other_reservation_ = other.other_reservation_;
+  }
+  void give_back_anywhere() noexcept;
 
   ConnectionManager* manager_ = nullptr;
   ConnectionHome* home_ = nullptr;
