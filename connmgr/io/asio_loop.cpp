@@ -59,8 +59,8 @@ void AsioLoop::arm(TimePoint when) {
 }
 
 void AsioLoop::run() {
-  io_.restart();
   io_.run();
+  io_.restart();  // not before: a stop() that came first, from the thread that made this one, must hold
 }
 
 void AsioLoop::stop() {

@@ -26,7 +26,7 @@ class EventLoop {
   // Real loops: serves events on the calling thread until stop(). A simulated loop is driven by its
   // network and returns at once.
   virtual void run() = 0;
-  virtual void stop() = 0;  // any thread
+  virtual void stop() = 0;  // any thread; before run(), that returns at once
 };
 
 }  // namespace connmgr::io
