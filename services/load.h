@@ -15,7 +15,8 @@ namespace connmgr::services {
 
 // `path`: a file or a directory (see config/service_directory.h, also for `overrides`). Before the first
 // flow is deployed. Failure: invalid_configuration, whose text has every mistake on a line of its own,
-// with file, line and column; then nothing has changed.
+// with file, line and column; or descriptor_limit, when they may need more descriptors than the process may
+// have after its soft limit was raised to the hard one (L10). Then the group is as it was.
 Result<void> load(ExecutionGroup& group, const std::filesystem::path& path,
                   const std::vector<std::string>& overrides = {});
 
