@@ -198,10 +198,13 @@ void ConnectionManager::say_failure(const std::string& text) {
 }
 
 void ConnectionManager::forget_failure() {
-  const std::lock_guard lock(mutex_);
-  if (last_failure_.empty()) return;
-  last_failure_.clear();
-  failure_repeats_ = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (last_failure_.empty()) return;
+    last_failure_.clear();
+    failure_repeats_ = 0;
+  }
+  spdlog::info("{}: {} is reached again", name_, address());
 }
 
 }  // namespace connmgr
