@@ -1,4 +1,5 @@
 // connmgr-host: the command line. What it does is in connmgr-host/.
+#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
@@ -26,7 +27,8 @@ Examples:
   connmgr-host --services my-services --flow expenses --ready-file ready --report report.json
 
 Exit status: 0 ended by a signal, cleanly; 1 a flow could not be deployed (port in use, unknown service) or a file
-not written; 2 the command line or a service file is wrong, each mistake with file and line.
+not written; 2 the command line or a service file is wrong, each mistake with file and line, or the services may
+need more descriptors than the process may have; 128 + signal when a second signal ended it at once.
 )";
 
 int list_flows() {
@@ -76,6 +78,9 @@ int main(int argc, char** argv) {
         stderr);
     return static_cast<int>(programs::Exit::usage);
   }
+  // To stderr: stdout is for what was asked for, as with every program here.
+  spdlog::set_default_logger(spdlog::stderr_color_mt("connmgr-host"));
+  spdlog::set_pattern("%Y-%m-%d %T.%e %^%-7l%$ %v");
   spdlog::set_level(spdlog::level::from_str(level));
   try {
     return programs::run_host(options);

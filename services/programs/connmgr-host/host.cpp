@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "connmgr/execution_group.h"
 #include "nodes/flow.h"
@@ -44,11 +46,25 @@ void on_second_signal(int signal) {
   ::_exit(128 + signal);
 }
 
-int wait_for_signal(ExecutionGroup& group) {
-  for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, on_second_signal);
-  const int signal = group.run_until_signal([] { g_first_signal_at = steady_now(); });
-  return signal;
-}
+// While one of these lives, SIGINT and SIGTERM wait: one that comes before run_until_signal() is taken there,
+// so that a host ends cleanly from the moment its ready file is there.
+class SignalsHeld {
+ public:
+  SignalsHeld() {
+    sigemptyset(&signals_);
+    for (const int signal : {SIGINT, SIGTERM}) {
+      std::signal(signal, on_second_signal);
+      sigaddset(&signals_, signal);
+    }
+    ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  }
+  ~SignalsHeld() { ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr); }
+  SignalsHeld(const SignalsHeld&) = delete;
+  SignalsHeld& operator=(const SignalsHeld&) = delete;
+
+ private:
+  sigset_t signals_{};
+};
 
 bool write_file(const std::string& path, const std::string& content) {
   const int error = write_file_whole(path, content);
@@ -57,49 +73,76 @@ bool write_file(const std::string& path, const std::string& content) {
   return error == 0;
 }
 
-// A flow that could not be made, or deployed, is told with its name; what was deployed before ends with it.
-bool deploy(ExecutionGroup& group, const std::string& name,
-            std::vector<std::unique_ptr<nodes::Flow>>& flows) {
-  auto flow = nodes::samples::make_sample_flow(group, name);
-  if (!flow) {
-    std::fprintf(stderr, "connmgr-host: %s\n", flow.error().text.c_str());
-    return false;
+using Flows = std::vector<std::unique_ptr<nodes::Flow>>;
+
+// Not deployed yet. False: some name is no flow's; all such are told.
+bool make_flows(ExecutionGroup& group, const std::vector<std::string>& names, Flows& flows) {
+  bool good = true;
+  for (const std::string& name : names) {
+    if (auto flow = nodes::samples::make_sample_flow(group, name)) {
+      flows.push_back(*std::move(flow));
+    } else {
+      std::fprintf(stderr, "connmgr-host: --flow: %s\n", flow.error().text.c_str());
+      good = false;
+    }
   }
-  if (auto deployed = (*flow)->try_deploy(); !deployed) {
-    std::fprintf(stderr, "connmgr-host: flow '%s' cannot be deployed: %s\n", name.c_str(),
-                 deployed.error().text.c_str());
-    return false;
+  return good;
+}
+
+bool deploy(Flows& flows) {
+  for (const auto& flow : flows) {
+    if (auto deployed = flow->try_deploy(); !deployed) {
+      std::fprintf(stderr, "connmgr-host: cannot deploy %s\n", deployed.error().text.c_str());
+      return false;
+    }
   }
-  flows.push_back(*std::move(flow));
   return true;
+}
+
+// Uses of the managers that live now: they outlive the flows, so that their figures hold all that flows did.
+std::vector<ManagerUse> keep(ExecutionGroup& group) {
+  std::vector<ManagerUse> kept;
+  for (const ManagerSnapshot& manager : group.snapshots()) {
+    if (auto use = group.use(manager.kind, manager.name)) kept.push_back(*std::move(use));
+  }
+  return kept;
+}
+
+void say_managers(const std::vector<ManagerSnapshot>& managers) {
+  for (const ManagerSnapshot& m : managers) {
+    const bool server = m.kind == ServiceKind::server;
+    spdlog::info("{} service '{}' {} {}", server ? "server" : "client", m.name,
+                 server ? "listens on" : "connects to", m.address);
+  }
 }
 
 }  // namespace
 
 int run_host(const HostOptions& options) {
   ExecutionGroup group({.shards = options.shards});
+  Flows flows;  // end before the group
+  if (!make_flows(group, options.flows, flows)) return static_cast<int>(Exit::usage);
   if (auto loaded = services::load(group, options.services, options.overrides); !loaded) {
     std::fprintf(stderr, "%s\n", loaded.error().text.c_str());
     return static_cast<int>(Exit::usage);
   }
-  std::vector<std::unique_ptr<nodes::Flow>> flows;  // ends before the group
-  for (const std::string& name : options.flows) {
-    if (!deploy(group, name, flows)) return static_cast<int>(Exit::difference);
-  }
-  for (const ManagerSnapshot& m : group.snapshots()) {
-    spdlog::info("{} {} {}", m.name, m.kind == ServiceKind::server ? "listens on" : "connects to", m.address);
-  }
+  std::optional<SignalsHeld> held(std::in_place);
+  if (!deploy(flows)) return static_cast<int>(Exit::difference);
+  say_managers(group.snapshots());
   if (!options.ready_file.empty() && !write_file(options.ready_file, ports_of(group.snapshots()))) {
     return static_cast<int>(Exit::difference);
   }
   spdlog::info("ready: {} flow{} on {} I/O thread{}; Ctrl-C ends it", flows.size(),
                flows.size() == 1 ? "" : "s", group.shards().size(), group.shards().size() == 1 ? "" : "s");
 
-  const int signal = wait_for_signal(group);
+  const int signal = group.run_until_signal([] { g_first_signal_at = steady_now(); });
+  held.reset();
   spdlog::info("{}: flows finish what they have begun; once more ends at once", strsignal(signal));
+  std::vector<ManagerUse> kept = keep(group);
   for (auto& flow : flows) flow->begin_undeploy();
-  const auto managers = group.snapshots();  // while they are still there
   for (auto flow = flows.rbegin(); flow != flows.rend(); ++flow) (*flow)->undeploy();
+  const auto managers = group.snapshots();
+  kept.clear();
   std::fputs(managers_table(managers).c_str(), stdout);
   if (!options.report_file.empty() && !write_file(options.report_file, managers_json(managers))) {
     return static_cast<int>(Exit::difference);
