@@ -87,12 +87,15 @@ TEST_F(Readme, PrintsAProgramThatAnswersEveryConnectionAndEndsCleanlyWhenAsked) 
   }
   wait_until_main_thread_sleeps(program);
   program.signal(SIGTERM);
+  for (Socket& peer : peers) {
+    EXPECT_EQ(peer.read_line(), "") << "a byte too many";
+    peer.close();
+  }
   const auto ended = program.wait();
 
   EXPECT_EQ(ended.exit_code, 0);
   EXPECT_EQ(ended.error + ended.out, "");
   EXPECT_FALSE(Socket::try_connected_to(reserved.port()));
-  for (Socket& peer : peers) EXPECT_EQ(peer.read_line(), "") << "a byte too many";
 }
 
 TEST_F(Readme, PrintsAProgramThatTellsEveryMistakeInAServiceFile) {
