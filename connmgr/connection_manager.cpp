@@ -40,7 +40,7 @@ ConnectionManager::ShardSide& ConnectionManager::side_of(OnShard& here) noexcept
 Ticket ConnectionManager::acquire(OnShard& here, Ask ask, Granted done) {
   ask.shard = here.shard().index();
   Answer answer;
-  RefusalFacts refusal;
+  std::optional<RefusalFacts> refusal;
   {
     PoolCall pool(*this, here);
     answer = pool->acquire(ask, here.now());
@@ -55,8 +55,8 @@ Ticket ConnectionManager::acquire(OnShard& here, Ask ask, Granted done) {
         break;
     }
   }
-  if (answer.kind == Answer::Kind::refused) {
-    done(here, in_words(refusal));
+  if (refusal) {
+    done(here, in_words(*refusal));
   } else {
     ConnectionHome* home = side_of(here).home(answer.grant.connection);
     check(home != nullptr, "granted a connection that its shard does not have");

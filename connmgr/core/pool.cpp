@@ -110,14 +110,17 @@ void Pool::retire_all(CloseCause cause, TimePoint now) {
 
 // --- streams ------------------------------------------------------------------------------------------
 
-// Taking any stream and giving it back unchanged is what happens for each record. Where nothing needs
-// thought, the two are done here in one piece, without a call; every doubt goes the general way. Both ways
-// end in the same state: the walk against the reference pool holds them to it.
+// Taking any stream, or the output of the connection that a record came from, and giving it back unchanged is
+// what happens for each record. Where nothing needs thought, the two are done here in one piece, without a
+// call; every doubt goes the general way. Both ways end in the same state: the walk against the reference
+// pool holds them to it.
 Answer Pool::acquire(const Ask& ask, TimePoint now) {
-  const bool plain = !ask.id && ask.other_stream == StreamChange::leave_unchanged && !ask.with_data &&
-                     takes_plainly_ && gauges_.waiting == 0 && ask.shard < shards_;
+  const bool plain = ask.other_stream == StreamChange::leave_unchanged && !ask.with_data && takes_plainly_ &&
+                     gauges_.waiting == 0 && ask.shard < shards_;
   if (!plain) [[unlikely]]
     return acquire_or_wait(ask, now);
+  if (ask.id)
+    return ask.direction == Direction::output ? acquire_to_reply(ask, now) : acquire_or_wait(ask, now);
   const std::size_t own = at(ask.direction);
   auto& lists = shelves_[ask.shard];
   const SlotIndex index = lists[own].front();
@@ -149,6 +152,25 @@ Answer Pool::acquire(const Ask& ask, TimePoint now) {
   return answer;
 }
 
+// The input is used or reserved, so the connection lies on one shelf alone and counts as used.
+Answer Pool::acquire_to_reply(const Ask& ask, TimePoint now) {
+  const SlotIndex index = ask.id.slot;
+  Slot* const found = slot_at(ask.id.ref());
+  if (found == nullptr || found->secret != ask.id.secret || found->shelves != bit(kOutput)) [[unlikely]]
+    return acquire_or_wait(ask, now);
+  Slot& slot = *found;
+  Stream& stream = slot.streams[at(Direction::output)];
+  unshelve<kOutput>(index, slot);
+  stream.state = StreamState::available_in_use;
+  stream.since = now;
+  stream.holder = ask.holder;
+  ++counters_.gets;
+  Answer answer;
+  answer.kind = Answer::Kind::granted;
+  answer.grant = grant_of(index, Direction::output);
+  return answer;
+}
+
 Reserved Pool::give_back(ConnectionRef connection, Direction direction, const Return& how, TimePoint now) {
   const std::size_t own = at(direction);
   check(connection.slot < slots_made_ && slots_[connection.slot].generation == connection.generation,
@@ -158,8 +180,13 @@ Reserved Pool::give_back(ConnectionRef connection, Direction direction, const Re
   // Three bytes without gaps: the compiler compares them in two steps.
   static constexpr Return kUnchanged{};
   static_assert(sizeof kUnchanged == 3);
-  const bool plain = slot.plain && stream.state == StreamState::available_in_use && gauges_.waiting == 0 &&
-                     std::memcmp(&how, &kUnchanged, sizeof how) == 0 && returns_plainly_;
+  // With something to read on a free input it would have to be offered.
+  const bool nothing_to_offer =
+      slot.plain || (slot.steady && direction == Direction::output &&
+                     slot.streams[at(Direction::input)].state != StreamState::available_free);
+  const bool plain = nothing_to_offer && stream.state == StreamState::available_in_use &&
+                     gauges_.waiting == 0 && std::memcmp(&how, &kUnchanged, sizeof how) == 0 &&
+                     returns_plainly_;
   if (!plain) [[unlikely]]
     return give_back_and_settle(connection, direction, how, now);
 
@@ -355,8 +382,8 @@ void Pool::refile(SlotIndex index, TimePoint now) {
   file.template operator()<kBoth>();
   file.template operator()<kUnread>();
   file.template operator()<kUnreadBoth>();
-  slot.plain = slot.state == ConnectionState::open && slot.proven && !slot.retiring && !slot.input_ended &&
-               !slot.unread;
+  slot.steady = slot.state == ConnectionState::open && slot.proven && !slot.retiring && !slot.input_ended;
+  slot.plain = slot.steady && !slot.unread;
 
   const std::uint8_t tallies = tallies_of(slot);
   if (tallies == slot.tallies) return;

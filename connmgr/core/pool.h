@@ -286,7 +286,8 @@ class Pool {
   struct alignas(64) Slot {
     std::uint32_t generation = 0;
     ConnectionState state = ConnectionState::gone;
-    bool plain = false;        // open, and nothing about it needs thought when a stream comes back
+    bool steady = false;       // open, and nothing about it needs thought when its output comes back
+    bool plain = false;        // likewise its input: nothing is left to read either
     std::uint8_t shelves = 0;  // bit by Shelf: where it lies now
     std::uint8_t tallies = 0;  // bit by Tally: what it counts for now
     ShardIndex shard = 0;
@@ -323,6 +324,7 @@ class Pool {
   SlotIndex choose(Queue queue, ShardIndex shard) const noexcept;
   bool serves(const Slot& slot, const Ask& ask) const noexcept;  // by id, now
   bool reachable_by_id(const Slot& slot) const noexcept;
+  Answer acquire_to_reply(const Ask& ask, TimePoint now);
   Answer acquire_or_wait(const Ask& ask, TimePoint now);
   Grant take(SlotIndex index, const Ask& ask, TimePoint now);
   Answer wait(const Ask& ask, Queue queue, TimePoint now);

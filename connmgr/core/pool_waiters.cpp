@@ -400,6 +400,7 @@ void Pool::on_time(TimePoint now) {
 
 TimePoint Pool::next_deadline() const noexcept {
   TimePoint earliest = std::min(retry_wake_, limits_.earliest());
+  if (gauges_.waiting == 0) return earliest;  // as after most calls
   for (int both = 0; both < 2; ++both) {
     const DeadlineHeap& asked = stream_there(both) ? beside_silent_[both] : without_stream_[both];
     earliest = std::min(earliest, asked.earliest());
