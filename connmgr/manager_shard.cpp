@@ -141,8 +141,8 @@ void ConnectionManager::ShardSide::on_data(OnShard& here, io::Connection& connec
 }
 
 void ConnectionManager::ShardSide::on_input_ended(OnShard& here, io::Connection& connection) {
-  const bool unread = !connection.unread().empty();
   const ConnectionHome* at = home(connection.ref());
+  const bool unread = at && at->readable();
   PoolCall pool(manager, here);
   pool->input_ended(connection.ref(), unread, here.now());
   if (!unread && at && !at->service->half_close) pool->close(connection.ref(), CloseCause::peer, here.now());

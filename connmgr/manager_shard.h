@@ -29,7 +29,14 @@ struct ConnectionHome {
   io::Connection connection;
   std::shared_ptr<const ConnectionDetails> details;
   std::shared_ptr<const ConfigurableService> service;  // the version it was opened with (DESIGN 2.11)
+  // Something to read: bytes, or with the stream's end the last infix piece, which may be empty (D3).
+  bool readable() const noexcept {
+    return !connection.unread().empty() ||
+           (owes_piece && connection.input_end() == io::ChannelEnd::clean);
+  }
+
   std::string reply_id;
+  bool owes_piece = false;
   std::uint64_t records_in = 0;
   std::uint64_t records_out = 0;
   unsigned leases = 0;

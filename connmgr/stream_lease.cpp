@@ -28,7 +28,7 @@ Reserved StreamLease::give_back(OnShard& here) {
   const bool input = direction_ == Direction::input;
   if (input) {
     home.connection.set_reader(nullptr);
-    how_.unread = !home.connection.unread().empty();
+    how_.unread = home.readable();
   }
   if (how_.own == StreamChange::release || how_.other == StreamChange::release) home.reply_id.clear();
   Reserved reserved;
@@ -64,6 +64,12 @@ void StreamLease::consume(OnShard& here, std::size_t bytes) {
 }
 void StreamLease::set_reader(io::InputReader* reader) noexcept {
   home_->connection.set_reader(reader);
+}
+bool StreamLease::owes_piece() const noexcept {
+  return home_->owes_piece;
+}
+void StreamLease::set_owes_piece(bool owes) noexcept {
+  home_->owes_piece = owes;
 }
 const std::string& StreamLease::reply_id() const noexcept {
   return home_->reply_id;

@@ -58,6 +58,10 @@ class StreamLease {
   std::string_view unread() const noexcept;
   io::ChannelEnd input_end() const noexcept;
   void consume(OnShard& here, std::size_t bytes);
+  // Infix records: the detector of the last use has still to give the piece behind the last delimiter, also
+  // when that is empty (D3). Kept with the connection, so that the next use goes on where this one ended.
+  bool owes_piece() const noexcept;
+  void set_owes_piece(bool owes) noexcept;
   // Counts a record in and returns its sequence number on this connection, from 1.
   std::uint64_t count_input_record(std::size_t bytes) noexcept;
   void set_reader(io::InputReader* reader) noexcept;  // cleared when the use ends

@@ -24,7 +24,7 @@ InputSession::InputSession() : record_deadline_([this](OnShard& here) { on_recor
 void InputSession::begin(OnShard& here, InputNode& node, StreamLease stream) {
   node_ = &node;
   stream_ = std::move(stream);
-  detector_.emplace(node_->settings_.records, node_->max_record_bytes_);
+  detector_.emplace(node_->settings_.records, node_->max_record_bytes_, stream_.owes_piece());
   found_ = {};
   failure_.reset();
   running_ = nullptr;
@@ -51,6 +51,7 @@ void InputSession::read(OnShard& here) {
 void InputSession::next_record(OnShard& here) {
   if (!failure_ && found_.kind == Detection::Kind::need_more) {
     found_ = detector_->next(stream_.unread(), stream_end());
+    stream_.set_owes_piece(detector_->owes_piece());
   }
   switch (found_.kind) {
     case Detection::Kind::need_more:

@@ -31,7 +31,7 @@ void RecordReading::begin(OnShard& here, ReceiveNode& node, FlowIterationPtr ite
   node_ = &node;
   iteration_ = std::move(iteration);
   stream_ = std::move(stream);
-  detector_.emplace(node.settings_.records, node.max_record_bytes_);
+  detector_.emplace(node.settings_.records, node.max_record_bytes_, stream_.owes_piece());
   overall_ = deadline;
   began_ = false;
   iteration_->remember_use(stream_.manager(), stream_.id());
@@ -53,6 +53,7 @@ void RecordReading::read(OnShard& here) {
                         : end == io::ChannelEnd::clean ? StreamEnd::clean
                                                        : StreamEnd::broken;
   const Detection found = detector_->next(stream_.unread(), how);
+  stream_.set_owes_piece(detector_->owes_piece());
   switch (found.kind) {
     case Detection::Kind::need_more: return wait(here);
     case Detection::Kind::record: return finish(here, found);

@@ -64,6 +64,28 @@ TEST_F(Input, FindsTheSameRecordsHoweverTheirBytesAreCut) {
   }
 }
 
+TEST_F(Input, GivesTheEmptyLastPieceOfAnInfixStreamAlsoWhenTheEndComesLater) {  // D1, D3
+  for (const bool later : {false, true}) {
+    Flow& flow = make_flow(later ? "later" : "at once");
+    std::vector<std::string> came;
+    flow.add<TcpipServerInputNode>(
+        "pieces", {.connection_details = "pos",
+                   .records = records::delimited(",", RecordFormat::DelimiterUse::infix)}) >>
+        note(flow, "note", came);
+    flow.deploy();
+
+    auto peer = till();
+    peer->send("a,b,");
+    if (later) world.run_until_quiet();
+    peer->shutdown();
+    world.run_until_quiet();
+
+    EXPECT_THAT(came, ElementsAre("a", "b", "")) << later;
+    flow.begin_undeploy();
+    ASSERT_TRUE(world.run_until([&flow] { return flow.undeployed(); }, 1min));
+  }
+}
+
 TEST_F(Input, TellsWhereARecordCameFrom) {
   Flow& flow = make_flow();
   std::vector<std::string> places;
