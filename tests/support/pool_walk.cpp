@@ -147,7 +147,10 @@ Said Walk::as_said(const Action& action) {
   said.connection = number_of(grant.connection);
   if (action.kind == Action::Kind::want_permit || action.kind == Action::Kind::open) {
     said.shard = grant.shard;
-    if (number_of(grant.connection) > (known_.empty() ? 0 : known_.back().number)) {
+    const std::uint64_t newest = known_.empty() ? 0 : known_.back().number;
+    // One that the same call has given up again is not there to tell its number: they count up.
+    if (said.connection == 0) said.connection = newest + 1;
+    if (said.connection > newest) {
       known_.push_back({grant.connection, grant.id, said.connection});
     }
   }
