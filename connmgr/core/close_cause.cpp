@@ -10,6 +10,7 @@ std::string_view to_string(CloseCause cause) {
     case CloseCause::failed: return "failed";
     case CloseCause::never_opened: return "never_opened";
     case CloseCause::over_maximum: return "over_maximum";
+    case CloseCause::given_up: return "given_up";
     case CloseCause::record_error: return "record_error";
     case CloseCause::send_cut: return "send_cut";
     case CloseCause::node: return "node";

@@ -13,6 +13,7 @@ enum class CloseCause : std::uint8_t {
   failed,         // another error of the system on this connection
   never_opened,   // the attempt to connect failed
   over_maximum,   // more open than the (lowered) maximum
+  given_up,       // idle, and another pool of its budget had a request waiting (L7)
   record_error,   // a record too long, incomplete or invalid: the stream cannot be read on
   send_cut,       // a record went out in part
   node,           // a node asked for it

@@ -23,14 +23,22 @@ struct Demand {
   std::uint32_t counted = 0;     // whatever counts against the maximum
 };
 
+constexpr std::uint32_t missing(std::uint32_t wanted, std::uint32_t there) {
+  return wanted > there ? wanted - there : 0;
+}
+
+// One new connection serves one request for its output and one for its input.
+constexpr std::uint32_t connections_for_requests(const Demand& d) {
+  return d.both + std::max(d.output, d.input);
+}
+
+// So many should be under way; the maximum and the peer apart.
+constexpr std::uint32_t connecting_wanted(const Demand& d) {
+  return std::max(connections_for_requests(d), missing(d.minimum, d.usable));
+}
+
 constexpr std::uint32_t connections_to_open(const Demand& d) {
-  const auto missing = [](std::uint32_t wanted, std::uint32_t there) {
-    return wanted > there ? wanted - there : 0;
-  };
-  // One new connection serves one request for its output and one for its input.
-  const std::uint32_t for_requests = missing(d.both + std::max(d.output, d.input), d.connecting);
-  const std::uint32_t for_minimum = missing(d.minimum, d.usable + d.connecting);
-  std::uint32_t count = std::max(for_requests, for_minimum);
+  std::uint32_t count = missing(connecting_wanted(d), d.connecting);
 
   if (d.maximum != 0) count = std::min(count, missing(d.maximum, d.counted));
   if (d.max_connecting != 0) count = std::min(count, missing(d.max_connecting, d.connecting));

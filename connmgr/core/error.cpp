@@ -10,6 +10,7 @@ class Category final : public std::error_category {
   std::string message(int value) const override {
     switch (static_cast<Errc>(value)) {
       case Errc::pool_exhausted: return "no connection available";
+      case Errc::budget_exhausted: return "the budget is used up";
       case Errc::too_many_waiters: return "too many requests wait already";
       case Errc::unknown_connection: return "no such connection";
       case Errc::stream_busy: return "the stream is used by somebody else";

@@ -14,6 +14,7 @@ namespace connmgr {
 
 enum class Errc {
   pool_exhausted = 1,   // connection_timeout passed, the maximum is reached
+  budget_exhausted,     // connection_timeout passed, other services hold what the budget allows
   too_many_waiters,     // max_waiters requests wait already
   unknown_connection,   // the id names no connection of this manager (any more)
   stream_busy,          // by id: somebody else used the stream until connection_timeout passed

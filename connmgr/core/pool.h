@@ -25,6 +25,7 @@
 #include "connmgr/core/ids.h"
 #include "connmgr/core/index_list.h"
 #include "connmgr/core/limits.h"
+#include "connmgr/core/permit_needs.h"
 #include "connmgr/core/retry_schedule.h"
 #include "connmgr/core/stream.h"
 #include "connmgr/core/time.h"
@@ -211,6 +212,9 @@ class Pool {
   // --- what happens to connections ----------------------------------------------------------------
   void permit_granted(TimePoint now);
   void permit_refused(TimePoint now);  // tried again when the schedule says so
+  // For its budget (L7). A permit that is no longer wanted when it comes is returned.
+  PermitNeeds permit_needs() const;
+  bool give_up_idle(TimePoint now);  // closes the one unused for longest; false: none may be closed
   void opened(ConnectionRef connection, TimePoint now);
   void open_failed(ConnectionRef connection, Errc why, TimePoint now);  // the attempt left nothing open
   // A server's listener has a new connection. Nothing: turned away (maximum reached, paused, stopping).
@@ -380,6 +384,9 @@ class Pool {
   void prove(Slot& slot) noexcept;
   void judge_lifetime(const Slot& slot, CloseCause cause, TimePoint now);
 
+  // pool_permits.cpp: what the budget is told and asks for
+  SlotIndex longest_idle() const noexcept;
+
   // pool.cpp: streams
   void enter(PoolState state) noexcept;
   static void move(Stream& stream, StreamEvent event) {
@@ -442,6 +449,7 @@ class Pool {
 
   RetrySchedule retry_;
   RetrySchedule permit_retry_;
+  std::uint32_t permits_wanted_ = 0;  // slots in wants_permit
   bool peer_down_ = false;
   Errc last_connect_error_{};
   TimePoint retry_wake_ = kNever;

@@ -95,7 +95,11 @@ void Pool::open_one(TimePoint now) {
   slots_[index].shard = static_cast<ShardIndex>(fewest - of_shard_.begin());
   ++*fewest;
   ++gauges_.connecting;
-  if (!with_permit) ++counters_.connect_attempts;
+  if (with_permit) {
+    ++permits_wanted_;
+  } else {
+    ++counters_.connect_attempts;
+  }
   act(with_permit ? Action::Kind::want_permit : Action::Kind::open).grant = grant_of(index, Direction::input);
 }
 
@@ -125,6 +129,7 @@ void Pool::permit_granted(TimePoint now) {
     return meet_demand(now);
   }
   move(slot, ConnectionEvent::permit_granted);
+  --permits_wanted_;
   ++counters_.connect_attempts;
   act(Action::Kind::open).grant = grant_of(index, Direction::input);
   meet_demand(now);  // permits are to be had again
@@ -133,6 +138,7 @@ void Pool::permit_granted(TimePoint now) {
 void Pool::permit_refused(TimePoint now) {
   if (const SlotIndex index = first_wanting_permit(); index != kNoSlot) {
     permit_retry_.failed(settings_.retry, now);
+    --permits_wanted_;
     --gauges_.connecting;
     --of_shard_[slots_[index].shard];
     vacate(index, ConnectionEvent::permit_refused);
@@ -261,6 +267,7 @@ void Pool::abandon(SlotIndex index, CloseCause cause, TimePoint) {
   if (!started && slot.state != ConnectionState::wants_permit) return;
   --gauges_.connecting;
   if (!started) {
+    --permits_wanted_;
     if (slot.has_permit) act(Action::Kind::return_permit);
     --of_shard_[slot.shard];
     return vacate(index, ConnectionEvent::abandoned);

@@ -69,6 +69,7 @@ void Pool::check_invariants() const {
   std::array<std::uint32_t, kShelves> on_shelf{};
   std::vector<std::uint32_t> of_shard(shards_);
   std::uint32_t in_use_now = 0;
+  std::uint32_t permits_wanted = 0;
 
   for (SlotIndex index = 0; index < slots_.size(); ++index) {
     const Slot& slot = slots_[index];
@@ -84,6 +85,7 @@ void Pool::check_invariants() const {
     counted.closing += slot.state == ConnectionState::closing;
     counted.connecting +=
         slot.state == ConnectionState::connecting || slot.state == ConnectionState::wants_permit;
+    permits_wanted += slot.state == ConnectionState::wants_permit;
     of_shard[slot.shard] += slot.state != ConnectionState::ended;
     opened_now +=
         slot.opened && (slot.state == ConnectionState::open || slot.state == ConnectionState::closing);
@@ -102,7 +104,7 @@ void Pool::check_invariants() const {
   }
   check(occupied == occupied_ && live == live_ && usable == usable_, "counts equal connections");
   check(!returns_plainly_ || !over_maximum(), "over the maximum only after it was lowered");
-  check(of_shard == of_shard_, "counts equal lists");
+  check(of_shard == of_shard_ && permits_wanted == permits_wanted_, "counts equal lists");
   check(counters_.opened == counters_.closed + opened_now, "opened = closed + open + closing");
   check(counters_.gets == counters_.frees + in_use_now, "gets = frees + in use");
 

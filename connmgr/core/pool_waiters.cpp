@@ -362,6 +362,7 @@ Errc Pool::why_nothing_came(const Ask& ask, Queue queue) const noexcept {
   const bool at_maximum =
       settings_.max_connections != 0 && gauges_.open + gauges_.closing >= settings_.max_connections;
   if (peer_down_ && !at_maximum) return last_connect_error_;
+  if (permits_wanted_ != 0 && !at_maximum) return Errc::budget_exhausted;
   return Errc::pool_exhausted;
 }
 

@@ -44,7 +44,7 @@ TEST(PlantedFaults, WithoutAnyNoScenarioIsSpoilt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, PlantedFaults,
-                         ::testing::Range(0, static_cast<int>(std::size(kPlantedFaults))),
+                         ::testing::Range(0, kPoolFaults),
                          [](const auto& each) { return std::string(kPlantedFaults[each.param].name); });
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "connmgr/core/pool.h"
+#include "tests/support/exploration.h"
 
 namespace connmgr::test {
 
@@ -23,18 +24,13 @@ struct Scenario {
   bool input_nodes = false;                // subscriptions and bytes to read
   bool reservations = false;
   bool by_id = false;
+  bool own_budget = false;      // permits are answered from outside
   bool administration = false;  // pause, purge, stop, maximum lowered and raised
 };
 
 inline void PrintTo(const Scenario& scenario, std::ostream* out) {
   *out << scenario.name;
 }
-
-struct Exploration {
-  std::uint64_t states = 0;       // distinct ones
-  std::uint64_t transitions = 0;  // events tried
-  int depth = 0;
-};
 
 // Ends the program with the events that led there when a rule is broken.
 Exploration explore(const Scenario& scenario, int depth);

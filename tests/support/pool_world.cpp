@@ -133,8 +133,8 @@ std::vector<Event> World::possible_events() const {
     }
   }
   if (scenario_.settings.role == PoolRole::server && connections_.size() < 3) add(Kind::admit);
-  if (permits_asked_ != 0) add(Kind::permit_granted);
-  if (permits_asked_ != 0) add(Kind::permit_refused);
+  if (permits_asked_ != 0 && !scenario_.own_budget) add(Kind::permit_granted);
+  if (permits_asked_ != 0 && !scenario_.own_budget) add(Kind::permit_refused);
   if (pool_.next_deadline() != kNever) add(Kind::on_time);
   if (scenario_.input_nodes) add(subscriptions_.empty() ? Kind::subscribe : Kind::unsubscribe);
   if (scenario_.administration) {

@@ -53,6 +53,16 @@ class World {
   void apply(const Event& event);
   std::uint64_t fingerprint() const;
 
+  // For a world that has several pools, and a budget of its own in place of the permit events.
+  Pool& pool() noexcept { return pool_; }
+  const Pool& pool() const noexcept { return pool_; }
+  TimePoint now() const noexcept { return now_; }
+  void set_now(TimePoint now) noexcept { now_ = now; }
+  void carry_out_actions();  // after a call of the pool from outside
+  void permits_asked_are(std::uint32_t count) noexcept { permits_asked_ = count; }
+  std::uint32_t permits_held() const noexcept { return permits_held_; }
+  std::size_t connections() const noexcept { return connections_.size(); }
+
  private:
   // What the shell knows of a connection.
   struct Known {
@@ -76,7 +86,6 @@ class World {
 
   bool retiring(const Known& known) const;
   std::vector<Ask> asks() const;
-  void carry_out_actions();
   void carry_out(const Action& action);
   void on_grant(const Grant& grant, const Ask& ask);
   void note(const Reservation& reservation);

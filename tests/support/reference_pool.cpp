@@ -217,7 +217,8 @@ Errc ReferencePool::why_nothing(const Wish& wish) const {
   }
   const std::uint32_t there = count(State::open) + count(State::closing);
   const bool full = settings_.max_connections != 0 && there >= settings_.max_connections;
-  return peer_down_ && !full ? last_error_ : Errc::pool_exhausted;
+  if (peer_down_ && !full) return last_error_;
+  return !full && count(State::wants_permit) != 0 ? Errc::budget_exhausted : Errc::pool_exhausted;
 }
 
 void ReferencePool::refuse(std::uint64_t request, Errc why) {

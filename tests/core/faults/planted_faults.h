@@ -6,6 +6,7 @@
 // when the test is built, and adapts the list.
 #pragma once
 
+#include <iterator>
 #include <string_view>
 
 namespace connmgr::test {
@@ -78,7 +79,23 @@ inline constexpr PlantedFault kPlantedFaults[] = {
      "any_reserved(slot.streams)", "false"},
     {"TheLastUserLeavesASlotBehind", "pool.cpp", "const bool last =", "slot->state == ConnectionState::ended",
      "false"},
+
+    // budgets: from here on found by the exploration of two pools with one budget
+    {"AFloorIsNotKeptFree", "budget.cpp", "Budget::Member* Budget::next_to_grant() {", "kept_free()", "0u"},
+    {"AGrantIsNotCounted", "budget.cpp", "void Budget::grant(Member& to) {", "++held_;", ""},
+    {"AReturnedPermitIsNotGrantedOn", "budget.cpp", "void Budget::give_back(", "share_out();", ""},
+    {"ARaisedTotalServesNobody", "budget.cpp", "void Budget::apply(", "share_out();", ""},
+    {"AMinimumClosesTheConnectionsOfOthers", "budget.cpp", "std::uint32_t pressing(", "since != kNever",
+     "since != TimePoint{}"},
+    {"NothingIsClosedForWhoWaits", "budget.cpp", "void Budget::press() {", "needed != 0", "false"},
+    {"WhatAPoolSaidLongAgoIsCountedOn", "budget.cpp", "void Budget::press() {",
+     "!all_looked_at() || needed <= coming", "needed <= coming || !all_looked_at()"},
+    {"AFloorIsGivenUp", "budget.cpp", "Budget::Member* Budget::longest_idle() {",
+     "service.held - leaving(m.service) <= service.floor", "false"},
+    {"AnAnswerIsForgotten", "budget.cpp", "void Budget::give_up_answered(", "--from.give_ups;", ""},
+    {"AskingOnceIsThoughtEnough", "budget.cpp", "void Budget::report(", "from.look_asked = false;", ""},
 };
+inline constexpr int kPoolFaults = static_cast<int>(std::size(kPlantedFaults)) - 10;
 
 // Which one is planted now, by its place in the list; -1: none.
 extern int planted_fault;

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/pool_exploration.h"
+#include "tests/support/pool_budget_world.h"
 
 namespace connmgr::test {
 
@@ -11,9 +11,13 @@ int planted_fault = -1;
 namespace {
 
 constexpr int kDepth = 5;  // every one of them is found by then
+constexpr int kBudgetDepth = 6;
 
-void explore_all() {
+void explore_pools() {
   for (const Scenario& scenario : scenarios()) explore(scenario, kDepth);
+}
+void explore_budgets() {
+  for (const BudgetScenario& scenario : budget_scenarios()) explore(scenario, kBudgetDepth);
 }
 
 class PlantedFaults : public ::testing::TestWithParam<int> {};
@@ -21,7 +25,7 @@ class PlantedFaults : public ::testing::TestWithParam<int> {};
 TEST_P(PlantedFaults, AreFoundByTheExploration) {
   planted_fault = GetParam();
 
-  EXPECT_DEATH(explore_all(), "check failed");
+  EXPECT_DEATH(GetParam() < kPoolFaults ? explore_pools() : explore_budgets(), "check failed");
 
   planted_fault = -1;
 }
@@ -29,7 +33,8 @@ TEST_P(PlantedFaults, AreFoundByTheExploration) {
 TEST(PlantedFaults, WithoutAnyTheSameExplorationFindsNothing) {
   planted_fault = -1;
 
-  explore_all();
+  explore_pools();
+  explore_budgets();
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, PlantedFaults,
