@@ -29,6 +29,7 @@ void OutputNode::evaluate(OnShard& here, FlowIterationPtr iteration) {
   Ask ask;
   ask.direction = Direction::output;
   ask.id = chosen->id;
+  ask.unless_reserved_by_others = chosen->used_before;
   ask.other_stream = settings_.input_stream;
   ask.connection_timeout = shorter(settings_.connection_timeout, told.timeout);
   ask.holder = iteration->holder(*this);

@@ -31,6 +31,7 @@ void ReceiveNode::evaluate(OnShard& here, FlowIterationPtr iteration) {
   Ask ask;
   ask.direction = Direction::input;
   ask.id = chosen->id;
+  ask.unless_reserved_by_others = chosen->used_before;
   ask.other_stream = settings_.output_stream;
   ask.with_data = !ask.id;
   ask.data_timeout = *shorter(settings_.first_byte_timeout, told.timeout);

@@ -52,6 +52,9 @@ struct Ask {
   bool with_data = false;            // input without id: only a stream that has something to read (N3)
   Duration data_timeout = kForever;  // with_data: how long to wait once a stream is there, but silent
   std::optional<Duration> connection_timeout;  // instead of the setting
+  // By id: a stream that another flow, or another iteration, has reserved is refused with stream_busy. For
+  // requests that found their connection by having used it before (N10), not by being given its id.
+  bool unless_reserved_by_others = false;
   bool may_open = true;  // false: never opens a connection for this request (Input nodes, G7)
   ShardIndex shard = 0;  // of who asks: its own connections are preferred (S1)
   Holder holder;

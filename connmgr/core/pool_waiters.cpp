@@ -20,6 +20,13 @@ constexpr bool reserves_other(const Ask& ask) {
          ask.other_stream == StreamChange::reserve_until_flow_end;
 }
 
+// Whether a reservation of `owner` is somebody else's. An Input node reserves for the iteration that it is
+// about to start, and has no iteration of its own; a holder without a flow is nobody in particular.
+bool is_another(const Holder& owner, const Holder& asking) noexcept {
+  if (owner.flow == 0) return false;
+  return owner.flow != asking.flow || (owner.iteration != 0 && owner.iteration != asking.iteration);
+}
+
 }  // namespace
 
 Errc errc_of_end(CloseCause cause) noexcept {
@@ -56,7 +63,12 @@ Answer Pool::acquire_or_wait(const Ask& ask, TimePoint now) {
   if (queue == kById) {
     const std::optional<ConnectionRef> connection = find(ask.id);
     if (!connection) return refused(Errc::unknown_connection);
-    if (!reachable_by_id(slots_[connection->slot])) return refused(Errc::connection_closed);
+    const Slot& slot = slots_[connection->slot];
+    if (!reachable_by_id(slot)) return refused(Errc::connection_closed);
+    const Stream& stream = slot.streams[at(ask.direction)];
+    if (ask.unless_reserved_by_others && reserved(stream.state) && is_another(stream.holder, ask.holder)) {
+      return refused(Errc::stream_busy);
+    }
   }
   SlotIndex index = kNoSlot;
   if (state_ == PoolState::running) {

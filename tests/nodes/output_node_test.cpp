@@ -41,6 +41,38 @@ class Output : public FlowTest {
   }
 };
 
+TEST_F(Output, IsToldThatTheConnectionIsBusyWhenAnotherFlowHasReservedItSince) {  // N10
+  Flow& flow = make_flow();
+  auto used = group().use(ServiceKind::server, "pos");
+  ASSERT_TRUE(used);
+  ConnectionId reserved;
+  auto& respond = reply(flow);
+  respond.failure >> note_failure(flow, "failed");
+  lines(flow) >> work(flow, "another flow reserves",
+                      [&](Message& m) {
+                        OnShard& here = *io::Shard::current();
+                        reserved = m.local_environment().tcpip_input().id();
+                        (*used)->acquire(here, {.id = reserved, .holder = {.flow = 999, .iteration = 7}},
+                                         [](OnShard& there, Result<StreamLease> granted) {
+                                           granted->then(StreamChange::reserve);
+                                           granted->give_back(there);
+                                         });
+                      }) >>
+      respond;
+  flow.deploy();
+
+  auto peer = till();
+  peer->send("hello\n");
+  world.run_until_quiet();
+
+  ASSERT_THAT(failures, SizeIs(1));
+  EXPECT_TRUE(failures[0].is(Errc::stream_busy)) << failures[0].text;
+  EXPECT_EQ(peer->received(), "");
+  (*used)->modify(reserved, Direction::output, StreamChange::release);
+  world.run_until_quiet();
+  used->end();
+}
+
 TEST_F(Output, RepliesToTheConnectionThatTheRecordCameFrom) {
   Flow& flow = make_flow("flow", 4);
   lines(flow) >> reply(flow);
