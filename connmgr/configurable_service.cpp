@@ -21,6 +21,7 @@ PoolSettings pool_settings(const ConfigurableService& service, bool has_client_i
   settings.max_connecting = service.max_connecting;
   settings.max_waiters = service.max_waiters;
   settings.connection_timeout = service.connection_timeout;
+  settings.reservation_expiry = service.reservation_expiry;
   settings.selection = service.selection;
   settings.retry = service.retry;
   return settings;

@@ -74,6 +74,7 @@ struct ConfigurableService {
   std::uint32_t max_connecting = 2;                // client
   std::uint32_t max_waiters = 10000;
   Duration connection_timeout = std::chrono::seconds(180);  // 0: do not wait; kForever: never give up
+  Duration reservation_expiry = std::chrono::minutes(15);   // kForever: a reservation never ends by itself (S8)
   Selection selection = Selection::most_recent;
   WhenFull when_full = WhenFull::refuse;  // server
 

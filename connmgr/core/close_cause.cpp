@@ -9,6 +9,7 @@ std::string_view to_string(CloseCause cause) {
     case CloseCause::timed_out: return "timed_out";
     case CloseCause::failed: return "failed";
     case CloseCause::never_opened: return "never_opened";
+    case CloseCause::expired: return "expired";
     case CloseCause::over_maximum: return "over_maximum";
     case CloseCause::given_up: return "given_up";
     case CloseCause::record_error: return "record_error";

@@ -12,6 +12,7 @@ enum class CloseCause : std::uint8_t {
   timed_out,      // keepalive or user timeout found it dead
   failed,         // another error of the system on this connection
   never_opened,   // the attempt to connect failed
+  expired,        // it was reserved, and nothing moved for reservation_expiry (S8)
   over_maximum,   // more open than the (lowered) maximum
   given_up,       // idle, and another pool of its budget had a request waiting (L7)
   record_error,   // a record too long, incomplete or invalid: the stream cannot be read on

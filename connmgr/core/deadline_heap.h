@@ -27,6 +27,11 @@ class DeadlineHeap {
     return item < places_.size() && places_[item] != kNoIndex;
   }
   TimePoint earliest() const noexcept { return entries_.empty() ? kNever : entries_.front().at; }
+  // Of an item that is in.
+  TimePoint at(std::uint32_t item) const {
+    check(contains(item), "the deadline of an item that has none");
+    return entries_[places_[item]].at;
+  }
   const Entry& top() const {
     check(!entries_.empty(), "top of an empty heap");
     return entries_.front();

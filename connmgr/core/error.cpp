@@ -13,6 +13,7 @@ class Category final : public std::error_category {
       case Errc::budget_exhausted: return "the budget is used up";
       case Errc::too_many_waiters: return "too many requests wait already";
       case Errc::unknown_connection: return "no such connection";
+      case Errc::reservation_expired: return "the reservation has expired";
       case Errc::stream_busy: return "the stream is used by somebody else";
       case Errc::stale_connection: return "the connection broke";
       case Errc::connection_closed: return "the connection is closed";

@@ -17,6 +17,7 @@ enum class Errc {
   budget_exhausted,     // connection_timeout passed, other services hold what the budget allows
   too_many_waiters,     // max_waiters requests wait already
   unknown_connection,   // the id names no connection of this manager (any more)
+  reservation_expired,  // the id names a connection that was closed because nothing moved on it (S8)
   stream_busy,          // by id: somebody else used the stream until connection_timeout passed
   stale_connection,     // reset, timed out or purged while held
   connection_closed,    // the connection ended in an orderly way before the operation was done

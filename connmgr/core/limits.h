@@ -33,6 +33,7 @@ struct PoolSettings {
   std::uint32_t max_connecting = 2;      // client: attempts under way at once (L5)
   std::uint32_t max_waiters = 10000;     // (L3)
   Duration connection_timeout = std::chrono::seconds(180);  // 0: do not wait; kForever: never give up (L2)
+  Duration reservation_expiry = std::chrono::minutes(15);   // nothing moved on a reserved one (S8)
   Selection selection = Selection::most_recent;
   RetrySettings retry;
   bool with_permits = false;             // each connection needs a permit of a budget first (L7)

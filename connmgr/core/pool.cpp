@@ -20,6 +20,7 @@ constexpr std::uint8_t bit(int shelf) {
 
 Pool::Pool(const PoolSettings& settings, std::uint32_t shards, IdKey key, std::uint64_t seed)
     : settings_(settings), key_(key), shards_(shards), retry_(seed), permit_retry_(~seed) {
+  check(settings.reservation_expiry > Duration::zero(), "a reservation does not expire at once");
   check(shards >= 1 && shards <= 256, "a pool has 1 to 256 shards");
   shelves_.resize(shards);
   of_shard_.resize(shards);
@@ -86,9 +87,14 @@ bool Pool::idle() const noexcept {
 
 void Pool::apply(const PoolSettings& settings, TimePoint now) {
   check(settings.role == settings_.role, "the role of a pool is for life");
+  check(settings.reservation_expiry > Duration::zero(), "a reservation does not expire at once");
   const bool other_timeout = settings.connection_timeout != settings_.connection_timeout;
+  const bool other_expiry = settings.reservation_expiry != settings_.reservation_expiry;
   settings_ = settings;
   enter(state_);
+  for (SlotIndex index = 0; other_expiry && index < slots_.size(); ++index) {
+    if (expiries_.contains(index)) watch_reservation(index, true, now);
+  }
   if (other_timeout) {
     for (const std::uint32_t waiter : waiters_in_order()) set_deadlines(waiter);
   }
@@ -338,7 +344,8 @@ std::uint8_t Pool::tallies_of(const Slot& slot) noexcept {
                     slot.streams[1].state != StreamState::available_free;
   const bool live = !slot.retiring;
   const bool usable = live && !slot.input_ended;
-  return static_cast<std::uint8_t>(used << kUsed | usable << kUsable | live << kLive);
+  const bool held = reserved(slot.streams[0].state) || reserved(slot.streams[1].state);
+  return static_cast<std::uint8_t>(used << kUsed | usable << kUsable | live << kLive | held << kReserved);
 }
 
 template <Pool::Shelf shelf>
@@ -395,6 +402,9 @@ void Pool::refile(SlotIndex index, TimePoint now) {
   count(kUsable, usable_);
   count(kLive, live_);
   counters_.peak_used = std::max(counters_.peak_used, gauges_.used);
+  if (((tallies ^ slot.tallies) >> kReserved & 1) != 0) {
+    watch_reservation(index, (tallies >> kReserved & 1) != 0, now);
+  }
   slot.tallies = tallies;
 }
 

@@ -8,7 +8,7 @@
 // Not thread-safe: its manager's one mutex is around it. take and give_back neither allocate, lock nor
 // call virtually; everything else is O(log n) at most.
 //
-// Streams: SPEC S1 to S7. Limits and waiting: L1 to L3. Opening: G6, G7, C2.
+// Streams: SPEC S1 to S8. Limits and waiting: L1 to L3. Opening: G6, G7, C2.
 #pragma once
 
 #include <array>
@@ -22,6 +22,7 @@
 #include "connmgr/core/deadline_heap.h"
 #include "connmgr/core/demand.h"
 #include "connmgr/core/error.h"
+#include "connmgr/core/expired_ids.h"
 #include "connmgr/core/ids.h"
 #include "connmgr/core/index_list.h"
 #include "connmgr/core/limits.h"
@@ -268,7 +269,7 @@ class Pool {
   static constexpr int kShelves = 5;
 
   // What an open connection counts for; gauges_.used is the first.
-  enum Tally : std::uint8_t { kUsed, kUsable, kLive };
+  enum Tally : std::uint8_t { kUsed, kUsable, kLive, kReserved };
 
   // Where requests wait: any-requests by what they need, requests by id at their connection.
   enum Queue : std::uint8_t {
@@ -312,6 +313,7 @@ class Pool {
     std::uint64_t secret = 0;
     std::uint64_t number = 0;
     TimePoint opened_at{};
+    TimePoint arrived_at{};  // bytes, or the end of the input, while nobody used it
   };
   struct Waiter {
     std::uint64_t ticket = 0;  // 0: free
@@ -336,6 +338,7 @@ class Pool {
   Grant take(SlotIndex index, const Ask& ask, TimePoint now);
   Answer wait(const Ask& ask, Queue queue, TimePoint now);
   Answer refused(Errc why) noexcept;
+  Errc why_unknown(const ConnectionId& id, TimePoint now) const noexcept;
   Errc why_nothing_came(const Ask& ask, Queue queue) const noexcept;
   IndexList& line_of(const Waiter& waiter) noexcept;  // the list it waits in
   std::uint32_t oldest_for(SlotIndex index) const noexcept;
@@ -363,6 +366,9 @@ class Pool {
   Slot* slot_at(ConnectionRef connection) noexcept {
     return const_cast<Slot*>(static_cast<const Pool*>(this)->slot_at(connection));
   }
+  std::uint64_t secret_of(SlotIndex slot, std::uint32_t generation) const noexcept {
+    return sip_hash(key_, std::uint64_t{slot} << 32 | generation);
+  }
   SlotIndex new_slot(ConnectionState state, TimePoint now);
   void vacate(SlotIndex index, ConnectionEvent event);
   void become_open(SlotIndex index, TimePoint now);
@@ -389,6 +395,11 @@ class Pool {
 
   // pool_permits.cpp: what the budget is told and asks for
   SlotIndex longest_idle() const noexcept;
+
+  // pool_lifetime.cpp: connections that end by the clock
+  void watch_reservation(SlotIndex index, bool reserved_now, TimePoint now);
+  TimePoint expiry_of(const Slot& slot, TimePoint now) const noexcept;
+  void expire_reservations(TimePoint now);
 
   // pool.cpp: streams
   void enter(PoolState state) noexcept;
@@ -445,6 +456,11 @@ class Pool {
   DeadlineHeap limits_;                         // connection_timeout of all others
   std::array<DeadlineHeap, 2> without_stream_;  // connection_timeout of requests with data
   std::array<DeadlineHeap, 2> beside_silent_;   // data_timeout; may be too early, is then set anew
+
+  // Open connections with a reservation. What moves on one is not noted here: its time may be too early, is
+  // then set anew.
+  DeadlineHeap expiries_;
+  ExpiredIds expired_ids_;
 
   std::vector<Subscriber> subscribers_;
   std::size_t next_subscriber_ = 0;

@@ -34,7 +34,7 @@ SlotIndex Pool::new_slot(ConnectionState state, TimePoint now) {
   Slot& slot = slots_[index] = {};
   slot.generation = generation;
   slot.state = state;
-  slot.secret = sip_hash(key_, std::uint64_t{index} << 32 | generation);
+  slot.secret = secret_of(index, generation);
   slot.number = ++connections_;
   slot.streams[0].since = slot.streams[1].since = now;
   ++occupied_;
@@ -209,6 +209,7 @@ void Pool::data_arrived(ConnectionRef connection, TimePoint now) {
   Slot* const slot = slot_at(connection);
   if (slot == nullptr || slot->state != ConnectionState::open) return;
   slot->unread = true;
+  slot->arrived_at = now;
   prove(*slot);
   settle(connection.slot, now);
 }
@@ -218,6 +219,7 @@ void Pool::input_ended(ConnectionRef connection, bool unread, TimePoint now) {
   if (slot == nullptr || slot->state != ConnectionState::open) return;
   slot->input_ended = true;
   slot->unread = unread;
+  slot->arrived_at = now;  // its last bytes may have come in the same moment
   settle(connection.slot, now);
   meet_demand(now);
 }

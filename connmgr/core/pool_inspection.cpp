@@ -100,6 +100,11 @@ void Pool::check_invariants() const {
     }
     check(slot.opened || !held, "only a connection that was open has users");
     check(slot.state != ConnectionState::ended || held, "an ended connection stays for its users alone");
+    check(expiries_.contains(index) == (slot.state == ConnectionState::open &&
+                                        (reserved(slot.streams[0].state) || reserved(slot.streams[1].state))),
+          "each open connection with a reservation has an expiry");
+    check(!expiries_.contains(index) || expiries_.at(index) <= expiry_of(slot, kNever),
+          "an expiry is never noticed late");
     check(!may_close_now(slot), "an open connection has a reason to stay");
   }
   check(occupied == occupied_ && live == live_ && usable == usable_, "counts equal connections");
@@ -178,7 +183,8 @@ std::uint64_t Pool::fingerprint(TimePoint now) const {
     digest.add(~std::uint64_t{0});
   };
   for (const IndexList& line : queues_) add_line(line);
-  for (const Slot& slot : slots_) {
+  for (SlotIndex index = 0; index < slots_.size(); ++index) {
+    const Slot& slot = slots_[index];
     digest.add(static_cast<std::uint64_t>(slot.state));
     if (slot.state == ConnectionState::gone) continue;
     digest.add(static_cast<std::uint64_t>(slot.unread) | slot.input_ended << 1 | slot.retiring << 2 |
@@ -189,6 +195,10 @@ std::uint64_t Pool::fingerprint(TimePoint now) const {
       if (settings_.selection == Selection::least_recent) digest.add(stream.since, now);
       add_line(stream.by_id[0]);
       add_line(stream.by_id[1]);
+    }
+    if (expiries_.contains(index)) {
+      digest.add(expiries_.at(index), now);
+      digest.add(expiry_of(slot, now), now);
     }
     if (slot.state == ConnectionState::open && !slot.proven) {
       digest.add(std::max(slot.opened_at, now - std::chrono::seconds(1)), now);

@@ -37,6 +37,7 @@ Errc errc_of_end(CloseCause cause) noexcept {
     case CloseCause::record_error:
     case CloseCause::send_cut:
     case CloseCause::purge: return Errc::stale_connection;
+    case CloseCause::expired: return Errc::reservation_expired;
     default: return Errc::connection_closed;
   }
 }
@@ -62,7 +63,7 @@ Answer Pool::acquire_or_wait(const Ask& ask, TimePoint now) {
   const Queue queue = queue_of(ask);
   if (queue == kById) {
     const std::optional<ConnectionRef> connection = find(ask.id);
-    if (!connection) return refused(Errc::unknown_connection);
+    if (!connection) return refused(why_unknown(ask.id, now));
     const Slot& slot = slots_[connection->slot];
     if (!reachable_by_id(slot)) return refused(Errc::connection_closed);
     const Stream& stream = slot.streams[at(ask.direction)];
@@ -85,6 +86,12 @@ Answer Pool::acquire_or_wait(const Ask& ask, TimePoint now) {
   answer.grant = take(index, ask, now);
   meet_demand(now);  // it may have been the last silent stream that a Receive waited at
   return answer;
+}
+
+// An id that was guessed is told nothing.
+Errc Pool::why_unknown(const ConnectionId& id, TimePoint now) const noexcept {
+  const bool ours = id.secret == secret_of(id.slot, id.generation);
+  return ours && expired_ids_.contains(id.ref(), now) ? Errc::reservation_expired : Errc::unknown_connection;
 }
 
 Answer Pool::refused(Errc why) noexcept {
@@ -408,11 +415,12 @@ void Pool::on_time(TimePoint now) {
     refuse_waiter(due, why_nothing_came(ask, waiters_[due].queue), now);
     if (ask.id) settle(ask.id.slot, now);  // it may have stayed open for this request alone
   }
+  expire_reservations(now);
   meet_demand(now);
 }
 
 TimePoint Pool::next_deadline() const noexcept {
-  TimePoint earliest = std::min(retry_wake_, limits_.earliest());
+  TimePoint earliest = std::min({retry_wake_, limits_.earliest(), expiries_.earliest()});
   if (gauges_.waiting == 0) return earliest;  // as after most calls
   for (int both = 0; both < 2; ++both) {
     const DeadlineHeap& asked = stream_there(both) ? beside_silent_[both] : without_stream_[both];

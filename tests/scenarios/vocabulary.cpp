@@ -165,6 +165,7 @@ const std::vector<std::pair<std::string_view, Member>>& setting_table() {
       {"max_connecting", &PoolSettings::max_connecting},
       {"max_waiters", &PoolSettings::max_waiters},
       {"connection_timeout", &PoolSettings::connection_timeout},
+      {"reservation_expiry", &PoolSettings::reservation_expiry},
       {"selection", &PoolSettings::selection},
       {"with_permits", &PoolSettings::with_permits},
       {"retry_delay", &RetrySettings::delay},

@@ -15,6 +15,7 @@ std::vector<Scenario> scenarios() {
   client.max_connections = 2;
   client.max_connecting = 2;
   client.connection_timeout = 5s;
+  client.reservation_expiry = kForever;
   client.retry.jitter = 0;
   client.retry.delay = 1s;
   client.retry.backoff = 1;
@@ -24,6 +25,8 @@ std::vector<Scenario> scenarios() {
   two_at_start.min_connections = 2;
   PoolSettings with_permits = client;
   with_permits.with_permits = true;
+  PoolSettings expiring = server;
+  expiring.reservation_expiry = 6s;  // longer than a request waits: something may happen before
   PoolSettings spread = server;
   spread.selection = Selection::least_recent;
 
@@ -58,6 +61,12 @@ std::vector<Scenario> scenarios() {
                  .reservations = true,
                  .by_id = true,
                  .administration = true});
+  all.push_back({.name = "server, reservations that expire",
+                 .settings = expiring,
+                 .connections_at_start = 1,
+                 .input_nodes = true,
+                 .reservations = true,
+                 .by_id = true});
   return all;
 }
 

@@ -27,6 +27,7 @@ PoolSettings settings_from(std::uint8_t a, std::uint8_t b, std::uint8_t c) {
   s.max_connecting = 1 + b / 64;
   s.max_waiters = c % 4 == 0 ? 2 : 8;
   s.connection_timeout = c % 5 == 0 ? 0s : c % 5 == 1 ? kForever : std::chrono::seconds(c % 5);
+  s.reservation_expiry = c / 16 % 4 == 3 ? kForever : std::chrono::seconds(1 + c / 16 % 4 * 2);
   s.retry.jitter = 0;  // the reference throws no dice
   return s;
 }
@@ -198,7 +199,7 @@ void Walk::compare_counts() {
   expect_equal("closing", ours.closing, theirs.closing);
   expect_equal("used", ours.used, theirs.used);
   expect_equal("waiting", ours.waiting, theirs.waiting);
-  // The pool may look early at a request with data; never late.
+  // The pool may look early at a request with data or a reservation; never late.
   const TimePoint due = reference_.next_deadline(now_);
   if (pool_.next_deadline() > due) differ("the next deadline is late");
   if (due == kNever && pool_.next_deadline() != kNever) differ("a deadline where there is none");

@@ -183,8 +183,16 @@ void World::on_grant(const Grant& grant, const Ask& ask) {
           "violation: somebody else's reservation is taken over");
   }
   known->held[at(grant.direction)] = true;
+  known->moved = now_;
   held_.push_back({grant.connection, grant.direction});
   note(grant.other_reservation);
+}
+
+// By the shell's own books: when the connection is to be closed because nothing moves on what is reserved.
+TimePoint World::expiry(const Known& known) const {
+  const bool reserved = known.reservation[0] != 0 || known.reservation[1] != 0;
+  if (!reserved || known.held[0] || known.held[1]) return kNever;
+  return deadline_after(known.moved, pool_.settings().reservation_expiry);
 }
 
 bool World::retiring(const Known& known) const {
@@ -222,6 +230,10 @@ void World::check_views() const {
 }
 
 void World::check_nobody_waits_in_vain() const {
+  for (const Known& known : connections_) {
+    check(known.stage != Known::Stage::open || pool_.next_deadline() <= expiry(known),
+          "violation: a reservation outlives its expiry (S8)");
+  }
   if (pool_.state() != PoolState::running) return;
   const PoolSettings& settings = pool_.settings();
   long attempts = permits_asked_;
@@ -341,12 +353,14 @@ void World::carry_out(const Action& action) {
       check(known != nullptr, "violation: what is closed exists");
       const bool again = known->stage == Known::Stage::ending && action.kind == Action::Kind::abort;
       check(known->stage == Known::Stage::open || again, "violation: a connection is closed twice");
+      const bool expired = action.cause == CloseCause::expired;
+      check(!expired || expiry(*known) <= now_, "violation: a reservation expires early, or in use (S8)");
       const bool kept = known->reservation[at(input)] != 0;
       const bool may_end_reservation =
-          action.kind == Action::Kind::abort || pool_.state() == PoolState::stopping;
+          action.kind == Action::Kind::abort || pool_.state() == PoolState::stopping || expired;
       check(again || !kept || may_end_reservation, "violation: closed although its input is reserved (S7)");
       known->stage = Known::Stage::ending;
-      dead_.push_back(known->id);
+      dead_.push_back({known->id, expired ? Errc::reservation_expired : Errc::unknown_connection});
       end_reservations(*known);
       return;
     }
@@ -357,16 +371,16 @@ void World::carry_out(const Action& action) {
 void World::probe() {
   if (pool_.state() == PoolState::stopping) return;
   const std::uint64_t before = pool_.fingerprint(now_);
-  const auto ask_for = [&](const ConnectionId& id) {
+  const auto ask_for = [&](const ConnectionId& id, Errc told) {
     Ask ask;
     ask.id = id;
     const Answer answer = pool_.acquire(ask, now_);
-    check(answer.kind == Answer::Kind::refused && answer.refusal == Errc::unknown_connection,
+    check(answer.kind == Answer::Kind::refused && answer.refusal == told,
           "violation: a dead or guessed id is served");
     check(!pool_.find(id), "violation: a dead or guessed id finds something");
   };
-  for (const ConnectionId& id : dead_) {
-    ask_for(id);
+  for (const auto& [id, told] : dead_) {
+    ask_for(id, told);
     pool_.release({id.ref(), input, 1}, now_);
     pool_.data_arrived(id.ref(), now_);
     pool_.broken(id.ref(), CloseCause::reset, now_);
@@ -374,7 +388,7 @@ void World::probe() {
   for (const Known& known : connections_) {
     ConnectionId guessed = known.id;
     guessed.secret ^= 1;
-    ask_for(guessed);
+    ask_for(guessed, Errc::unknown_connection);
     if (known.stage != Known::Stage::open) continue;
     for (const Direction direction : {input, output}) {  // an older reservation than the present one
       if (known.reservation[at(direction)] > 1) {
@@ -411,6 +425,7 @@ void World::apply(const Event& event) {
       Known* const known = find(held.connection);
       if (known != nullptr) {
         known->held[at(held.direction)] = false;
+        known->moved = now_;
         if (held.direction == input) known->unread = ending.unread;
         if (ending.own == StreamChange::release) known->reservation[at(held.direction)] = 0;
         if (ending.other == StreamChange::release) known->reservation[at(other(held.direction))] = 0;
@@ -430,10 +445,12 @@ void World::apply(const Event& event) {
       const auto direction = static_cast<Direction>(event.how);
       const std::uint32_t number = known.reservation[event.how];
       known.reservation[event.how] = 0;
+      known.moved = now_;
       pool_.release({known.connection, direction, number}, now_);
       break;
     }
     case Kind::modify:
+      connections_[i].moved = now_;
       note(pool_.modify(connections_[i].connection, static_cast<Direction>(event.how), StreamChange::reserve,
                         now_));
       break;
@@ -445,7 +462,7 @@ void World::apply(const Event& event) {
     case Kind::closed: {
       const Known known = connections_[i];
       connections_.erase(connections_.begin() + static_cast<long>(i));
-      if (known.stage != Known::Stage::ending) dead_.push_back(known.id);
+      if (known.stage != Known::Stage::ending) dead_.push_back({known.id});
       if (event.kind == Kind::closed) {
         pool_.closed(known.connection, now_);
       } else {
@@ -470,10 +487,12 @@ void World::apply(const Event& event) {
     }
     case Kind::data_arrived:
       connections_[i].unread = true;
+      connections_[i].moved = now_;
       pool_.data_arrived(connections_[i].connection, now_);
       break;
     case Kind::input_ended:
       connections_[i].ended_by_peer = true;
+      connections_[i].moved = now_;
       connections_[i].unread = event.how != 0;
       pool_.input_ended(connections_[i].connection, event.how != 0, now_);
       break;

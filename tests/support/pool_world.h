@@ -74,6 +74,7 @@ class World {
     std::array<std::uint32_t, 2> reservation{};
     bool ended_by_peer = false;
     bool unread = false;
+    TimePoint moved{};  // when it was last used, or bytes came
   };
   struct Held {
     ConnectionRef connection;
@@ -84,6 +85,7 @@ class World {
     Ask ask;
   };
 
+  TimePoint expiry(const Known& known) const;
   bool retiring(const Known& known) const;
   std::vector<Ask> asks() const;
   void carry_out(const Action& action);
@@ -105,7 +107,11 @@ class World {
   std::vector<SubscriptionId> subscriptions_;
   std::uint32_t permits_asked_ = 0;
   std::uint32_t permits_held_ = 0;
-  std::vector<ConnectionId> dead_;  // ids of connections that have ended: told apart from any other
+  struct Dead {
+    ConnectionId id;
+    Errc told = Errc::unknown_connection;
+  };
+  std::vector<Dead> dead_;  // connections that have ended: their ids are told apart from any other
   bool stopped_ = false;
 };
 

@@ -180,7 +180,14 @@ Said ReferencePool::acquire(const Wish& wish, TimePoint now) {
   if (state_ == PoolState::stopping) return refused(stop_error_);
   if (wish.ask.id) {
     Connection* const c = wish.known ? find(wish.connection) : nullptr;
-    if (c == nullptr || c->state != State::open) return refused(Errc::unknown_connection);
+    if (c == nullptr || c->state != State::open) {
+      for (const auto& [number, since] : expired_) {
+        if (wish.known && number == wish.connection && now - since < std::chrono::hours(1)) {
+          return refused(Errc::reservation_expired);
+        }
+      }
+      return refused(Errc::unknown_connection);
+    }
     if (!reachable(*c)) return refused(Errc::connection_closed);
   }
   // While paused the choice is not made: nothing is handed out.
@@ -648,6 +655,7 @@ void ReferencePool::data_arrived(std::uint64_t number, TimePoint now) {
   Connection* const c = find(number);
   if (c == nullptr || c->state != State::open) return;
   c->unread = true;
+  c->arrived_at = now;
   if (!c->carried) retry_[0] = {};
   c->carried = true;
   settle(now);
@@ -658,6 +666,7 @@ void ReferencePool::input_ended(std::uint64_t number, bool unread, TimePoint now
   if (c == nullptr || c->state != State::open) return;
   c->ended = true;
   c->unread = unread;
+  c->arrived_at = now;
   settle(now);
 }
 
@@ -702,12 +711,31 @@ void ReferencePool::on_time(TimePoint now) {
     refuse(number, why_nothing(due->wish));
     close_what_may(now);
   }
+  expire(now);
   open_what_is_wanted(now);
+}
+
+// While a stream is in use the time does not run.
+TimePoint ReferencePool::expiry(const Connection& c, TimePoint now) const {
+  if (c.state != State::open || (c.streams[0].reservation == 0 && c.streams[1].reservation == 0))
+    return kNever;
+  if (c.streams[0].in_use || c.streams[1].in_use) return deadline_after(now, settings_.reservation_expiry);
+  return deadline_after(std::max({c.streams[0].since, c.streams[1].since, c.arrived_at}),
+                        settings_.reservation_expiry);
+}
+
+void ReferencePool::expire(TimePoint now) {
+  for (Connection& c : connections_) {
+    if (expiry(c, now) > now) continue;
+    expired_.emplace_back(c.number, now);
+    end(c, CloseCause::expired, false, now);
+  }
 }
 
 TimePoint ReferencePool::next_deadline(TimePoint now) const {
   TimePoint earliest = kNever;
   for (const Request& r : requests_) earliest = std::min(earliest, deadline(r));
+  for (const Connection& c : connections_) earliest = std::min(earliest, expiry(c, now));
   if (wants_another() && earliest_attempt() > now) earliest = std::min(earliest, earliest_attempt());
   return earliest;
 }

@@ -102,7 +102,7 @@ class ReferencePool {
     bool permit = false;
     CloseCause cause = CloseCause::peer;
     std::uint32_t reservations = 0;
-    TimePoint opened_at{};
+    TimePoint opened_at{}, arrived_at{};
     bool on[kShelves] = {};
     std::uint64_t entered[kShelves] = {};  // counts up: when it last came onto the shelf
   };
@@ -138,6 +138,8 @@ class ReferencePool {
   void failed(int which, TimePoint now);
   TimePoint deadline(const Request& r) const;
   Errc why_nothing(const Wish& wish) const;
+  TimePoint expiry(const Connection& c, TimePoint now) const;
+  void expire(TimePoint now);
   void refuse(std::uint64_t request, Errc why);
   void say(Said said) { said_.push_back(said); }
   std::uint32_t count(ConnectionState state) const;
@@ -164,6 +166,7 @@ class ReferencePool {
   } retry_[2];  // of attempts, of permits
   bool peer_down_ = false;
   Errc last_error_{};
+  std::vector<std::pair<std::uint64_t, TimePoint>> expired_;
   std::vector<Said> said_;
 };
 
