@@ -18,6 +18,7 @@ PoolSettings pool_settings(const ConfigurableService& service, bool has_client_i
   settings.role = client ? PoolRole::client : PoolRole::server;
   if (client) settings.min_connections = service.min_connections.value_or(has_client_input_node ? 1 : 0);
   settings.max_connections = service.max_connections;
+  if (service.max_kept) settings.max_kept = *service.max_kept;
   settings.max_connecting = service.max_connecting;
   settings.max_waiters = service.max_waiters;
   settings.connection_timeout = service.connection_timeout;

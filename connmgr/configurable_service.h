@@ -71,6 +71,7 @@ struct ConfigurableService {
   // Limits and waiting (SPEC section 4).
   std::optional<std::uint32_t> min_connections{};  // client; unset is not 0: see pool_settings() (G7)
   std::uint32_t max_connections = 100;             // 0: unlimited
+  std::optional<std::uint32_t> max_kept{};         // unset: all of them (L12)
   std::uint32_t max_connecting = 2;                // client
   std::uint32_t max_waiters = 10000;
   Duration connection_timeout = std::chrono::seconds(180);  // 0: do not wait; kForever: never give up

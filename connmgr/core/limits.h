@@ -30,6 +30,7 @@ struct PoolSettings {
   PoolRole role = PoolRole::client;
   std::uint32_t min_connections = 0;     // client: opened ahead of need (G7)
   std::uint32_t max_connections = 100;   // 0: unlimited (L1)
+  std::uint32_t max_kept = UINT32_MAX;   // more than this, and one that comes back closes (L12)
   std::uint32_t max_connecting = 2;      // client: attempts under way at once (L5)
   std::uint32_t max_waiters = 10000;     // (L3)
   Duration connection_timeout = std::chrono::seconds(180);  // 0: do not wait; kForever: never give up (L2)

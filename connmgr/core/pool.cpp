@@ -27,10 +27,14 @@ Pool::Pool(const PoolSettings& settings, std::uint32_t shards, IdKey key, std::u
   enter(PoolState::running);
 }
 
+void Pool::judge_returns() noexcept {
+  returns_plainly_ = state_ != PoolState::stopping && !over_maximum() && !over_kept();
+}
+
 void Pool::enter(PoolState state) noexcept {
   state_ = state;
   takes_plainly_ = state == PoolState::running && settings_.selection == Selection::most_recent;
-  returns_plainly_ = state != PoolState::stopping && !over_maximum();
+  judge_returns();
 }
 
 // --- life -------------------------------------------------------------------------------------------
@@ -240,7 +244,7 @@ Reserved Pool::give_back_and_settle(ConnectionRef connection, Direction directio
   if (how.other != StreamChange::leave_unchanged) {
     made.other = change(connection.slot, other(direction), how.other, holder, now);
   }
-  came_back(connection.slot, now);
+  returned(connection.slot, now);
   return made;
 }
 
@@ -253,7 +257,7 @@ Reservation Pool::modify(ConnectionRef connection, Direction direction, StreamCh
   const bool free = stream.state == StreamState::available_free;
   const Reservation made = change(connection.slot, direction, how, free ? Holder{} : stream.holder, now);
   if (how == StreamChange::release) {
-    came_back(connection.slot, now);
+    returned(connection.slot, now);
   } else {
     settle(connection.slot, now);
   }
@@ -265,7 +269,7 @@ void Pool::release(const Reservation& reservation, TimePoint now) {
   if (slot == nullptr || slot->state != ConnectionState::open || !reservation) return;
   if (slot->streams[at(reservation.direction)].reservation != reservation.number) return;
   change(reservation.connection.slot, reservation.direction, StreamChange::release, {}, now);
-  came_back(reservation.connection.slot, now);
+  returned(reservation.connection.slot, now);
 }
 
 // The one place where reservations begin and end while a connection lives.
@@ -402,6 +406,7 @@ void Pool::refile(SlotIndex index, TimePoint now) {
   count(kUsable, usable_);
   count(kLive, live_);
   counters_.peak_used = std::max(counters_.peak_used, gauges_.used);
+  if (((tallies ^ slot.tallies) >> kLive & 1) != 0) judge_returns();
   if (((tallies ^ slot.tallies) >> kReserved & 1) != 0) {
     watch_reservation(index, (tallies >> kReserved & 1) != 0, now);
   }

@@ -378,6 +378,7 @@ class Pool {
   void begin_close(SlotIndex index, CloseCause cause, Action::Kind how, TimePoint now);
   void retire(SlotIndex index, CloseCause cause, TimePoint now);
   void came_back(SlotIndex index, TimePoint now);
+  void returned(SlotIndex index, TimePoint now);
   void shrink(TimePoint now);
   // By what lives on after the retiring ones are gone.
   // It can come to that only when the maximum is lowered: apply() notes it in returns_plainly_, and it holds
@@ -385,6 +386,8 @@ class Pool {
   bool over_maximum() const noexcept {
     return settings_.max_connections != 0 && gauges_.connecting + live_ > settings_.max_connections;
   }
+  // The minimum is kept in any case.
+  bool over_kept() const noexcept { return live_ > settings_.max_kept && live_ > settings_.min_connections; }
   bool may_close_now(const Slot& slot) const noexcept;
   void settle(SlotIndex index, TimePoint now);
   void meet_demand(TimePoint now);
@@ -403,6 +406,7 @@ class Pool {
 
   // pool.cpp: streams
   void enter(PoolState state) noexcept;
+  void judge_returns() noexcept;
   static void move(Stream& stream, StreamEvent event) {
     const std::optional<StreamState> to = next(stream.state, event);
     check(to.has_value(), "a stream moves as its table says");
@@ -432,7 +436,7 @@ class Pool {
   IdKey key_;
   PoolState state_ = PoolState::running;
   bool takes_plainly_ = true;    // running, and the stream that came last is preferred
-  bool returns_plainly_ = true;  // not stopping, and not over the maximum
+  bool returns_plainly_ = true;  // not stopping, not over the maximum, and not more than are kept
   Errc stop_error_ = Errc::manager_stopped;
   CloseCause stop_cause_ = CloseCause::shutdown;
 

@@ -344,6 +344,16 @@ void Pool::came_back(SlotIndex index, TimePoint now) {
   if (!returns_plainly_) enter(state_);
 }
 
+// A use or a reservation is over. What nobody waited for may be one too many to keep (L12).
+void Pool::returned(SlotIndex index, TimePoint now) {
+  came_back(index, now);
+  const Slot& slot = slots_[index];
+  const bool unused = slot.state == ConnectionState::open && (slot.tallies >> kUsed & 1) == 0;
+  if (state_ == PoolState::running && unused && !slot.retiring && !slot.unread && over_kept()) {
+    retire(index, CloseCause::over_maximum, now);
+  }
+}
+
 // The maximum was lowered: what nobody uses goes at once, what was unused for longest first and what still
 // has something to read last; then attempts to connect, the youngest first. The rest goes as it comes back.
 void Pool::shrink(TimePoint now) {

@@ -109,6 +109,7 @@ void Pool::check_invariants() const {
   }
   check(occupied == occupied_ && live == live_ && usable == usable_, "counts equal connections");
   check(!returns_plainly_ || !over_maximum(), "over the maximum only after it was lowered");
+  check(!returns_plainly_ || !over_kept(), "a return is plain only where all are kept");
   check(of_shard == of_shard_ && permits_wanted == permits_wanted_, "counts equal lists");
   check(counters_.opened == counters_.closed + opened_now, "opened = closed + open + closing");
   check(counters_.gets == counters_.frees + in_use_now, "gets = frees + in use");
@@ -224,6 +225,7 @@ std::uint64_t Pool::fingerprint(TimePoint now) const {
   digest.add(std::max(permit_retry_.next_attempt(true), now), now);
   digest.add(settings_.max_connections);
   digest.add(settings_.min_connections);
+  digest.add(settings_.max_kept);
   digest.add(settings_.connection_timeout.count());
   if (settings_.selection == Selection::round_robin) digest.add(next_shard_);
   return digest.value();

@@ -12,6 +12,7 @@ void apply(const v1::PoolProperties& from, ConfigurableService& to) {
   if (from.has_max_connections()) to.max_connections = from.max_connections();
   if (from.has_connection_timeout()) to.connection_timeout = Duration(from.connection_timeout());
   if (from.has_max_waiters()) to.max_waiters = from.max_waiters();
+  if (from.has_max_kept()) to.max_kept = from.max_kept();
   if (from.has_reservation_expiry()) to.reservation_expiry = Duration(from.reservation_expiry());
   if (from.has_drain_timeout()) to.drain_timeout = Duration(from.drain_timeout());
   if (from.has_keep_manager()) to.keep_manager = Duration(from.keep_manager());

@@ -117,5 +117,95 @@ TEST_F(ExpiringPoolTest, NeverMeansThatAReservationStays) {  // S8
   EXPECT_THAT(said(), IsEmpty());
 }
 
+// --- L12: how many are kept
+// ---------------------------------------------------------------------------------
+
+struct KeepingOneTest : PoolTest {
+  KeepingOneTest() : PoolTest(keeping_one()) {}
+  static PoolSettings keeping_one() {
+    PoolSettings settings = server();
+    settings.max_kept = 1;
+    return settings;
+  }
+};
+
+TEST_F(KeepingOneTest, ClosesAConnectionThatComesBackWhileMoreAreOpen) {  // L12
+  connected();
+  connected();
+  const Grant first = granted(any(output));
+  const Grant second = granted(any(output));
+
+  give_back(first);
+  EXPECT_THAT(said(), ElementsAre(Ends(first.connection, CloseCause::over_maximum)));
+
+  give_back(second);
+  EXPECT_THAT(said(), IsEmpty());
+}
+
+TEST_F(KeepingOneTest, HandsItOnToWhoeverWaits) {  // L12, L3
+  connected();
+  connected();
+  const Grant first = granted(any(output));
+  granted(any(output));
+  const Ticket ticket = waiting(any(output));
+
+  give_back(first);
+
+  EXPECT_THAT(said(), ElementsAre(Grants(ticket)));
+}
+
+TEST_F(KeepingOneTest, ComesBackOnlyWhenBothStreamsDo) {  // L12
+  const Grant first = connected();
+  connected();
+  const Grant writing = granted(by_id(first, output));
+  const Grant reading = granted(by_id(first, input));
+  give_back(writing);
+  EXPECT_THAT(said(), IsEmpty());
+
+  give_back(reading);
+
+  EXPECT_THAT(said(), ElementsAre(Ends(first.connection, CloseCause::over_maximum)));
+}
+
+TEST_F(KeepingOneTest, KeepsOneWithBytesThatNobodyHasRead) {  // L12
+  connected();
+  connected();
+  const Grant reading = granted(any(input));
+
+  pool.give_back(reading.connection, input, {.unread = true}, now);
+
+  EXPECT_THAT(said(), IsEmpty());
+}
+
+struct KeepingNoneTest : PoolTest {
+  KeepingNoneTest() : PoolTest(keeping_none()) {}
+  static PoolSettings keeping_none() {
+    PoolSettings settings = without_chance();
+    settings.max_kept = 0;
+    return settings;
+  }
+};
+
+TEST_F(KeepingNoneTest, ServesWhomTheConnectionWasOpenedForBeforeItCloses) {  // L12, G7
+  waiting(any(output));
+  const ConnectionRef opening = said().back().grant.connection;
+  pool.opened(opening, now);
+  const std::vector<Action> grant = said();
+  ASSERT_EQ(grant.size(), 1u);
+  EXPECT_EQ(grant.front().kind, Kind::grant);
+
+  give_back(grant.front().grant);
+
+  EXPECT_THAT(said(), ElementsAre(Ends(opening, CloseCause::over_maximum)));
+}
+
+TEST_F(KeepingNoneTest, KeepsTheMinimumInAnyCase) {  // L12, G7
+  connected();
+
+  give_back(granted(any(output)));
+
+  EXPECT_THAT(said(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace connmgr::test

@@ -162,6 +162,7 @@ const std::vector<std::pair<std::string_view, Member>>& setting_table() {
       {"role", &PoolSettings::role},
       {"min_connections", &PoolSettings::min_connections},
       {"max_connections", &PoolSettings::max_connections},
+      {"max_kept", &PoolSettings::max_kept},
       {"max_connecting", &PoolSettings::max_connecting},
       {"max_waiters", &PoolSettings::max_waiters},
       {"connection_timeout", &PoolSettings::connection_timeout},

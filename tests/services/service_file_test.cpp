@@ -207,7 +207,8 @@ const std::vector<BadValue> kBadClientValues{
      ": unknown property 'xyzzy', allowed name, hostname, port, min_connections, "
      "max_connecting, connect_timeout, retry_delay, retry_backoff, retry_max_delay, retry_jitter, "
      "max_connections, connection_timeout, max_waiters, selection, drain_timeout, keep_manager, "
-     "reservation_expiry, max_record_bytes, half_close, no_delay, keepalive, user_timeout, send_buffer, "
+     "reservation_expiry, max_kept, max_record_bytes, half_close, no_delay, keepalive, user_timeout, "
+     "send_buffer, "
      "receive_buffer, traffic_class or close_timeout",
      18},
     {"[a]: 5", ": found a list where the name of a property stands", 18},

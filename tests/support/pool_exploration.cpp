@@ -27,6 +27,9 @@ std::vector<Scenario> scenarios() {
   with_permits.with_permits = true;
   PoolSettings expiring = server;
   expiring.reservation_expiry = 6s;  // longer than a request waits: something may happen before
+  PoolSettings keeping_one = two_at_start;
+  keeping_one.min_connections = 0;
+  keeping_one.max_kept = 1;
   PoolSettings spread = server;
   spread.selection = Selection::least_recent;
 
@@ -67,6 +70,10 @@ std::vector<Scenario> scenarios() {
                  .input_nodes = true,
                  .reservations = true,
                  .by_id = true});
+  all.push_back({.name = "client, one connection kept",
+                 .settings = keeping_one,
+                 .input_nodes = true,
+                 .reservations = true});
   return all;
 }
 

@@ -24,6 +24,7 @@ PoolSettings settings_from(std::uint8_t a, std::uint8_t b, std::uint8_t c) {
   s.max_connections = b % 6;  // 0: unlimited
   s.min_connections = b / 16 % 3;
   if (s.max_connections != 0) s.min_connections = std::min(s.min_connections, s.max_connections);
+  s.max_kept = a / 64 == 0 ? a / 4 % 4 : UINT32_MAX;
   s.max_connecting = 1 + b / 64;
   s.max_waiters = c % 4 == 0 ? 2 : 8;
   s.connection_timeout = c % 5 == 0 ? 0s : c % 5 == 1 ? kForever : std::chrono::seconds(c % 5);

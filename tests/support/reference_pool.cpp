@@ -317,7 +317,7 @@ std::pair<std::uint32_t, std::uint32_t> ReferencePool::give_back(std::uint64_t n
   if (direction == Direction::input) c.unread = how.unread;
   const std::uint32_t own = change(c, direction, how.own, now);
   const std::uint32_t others = change(c, other(direction), how.other, now);
-  came_back(c, now);
+  returned(number, now);
   return {own, others};
 }
 
@@ -327,7 +327,7 @@ std::uint32_t ReferencePool::modify(std::uint64_t number, Direction direction, S
   if (c == nullptr || c->state != State::open || how == StreamChange::leave_unchanged) return 0;
   const std::uint32_t made = change(*c, direction, how, now);
   if (how == StreamChange::release) {
-    came_back(*c, now);
+    returned(number, now);
   } else {
     settle(now);
   }
@@ -340,7 +340,7 @@ void ReferencePool::release(std::uint64_t number, Direction direction, std::uint
   if (c == nullptr || c->state != State::open || reservation == 0) return;
   if (c->streams[at(direction)].reservation != reservation) return;
   change(*c, direction, StreamChange::release, now);
-  came_back(*c, now);
+  returned(number, now);
 }
 
 // --- connections -----------------------------------------------------------------------------------------
@@ -411,6 +411,22 @@ void ReferencePool::came_back(Connection& c, TimePoint now) {
     c.retiring = true;
     c.cause = CloseCause::over_maximum;
   }
+  settle(now);
+}
+
+void ReferencePool::returned(std::uint64_t number, TimePoint now) {
+  came_back(*find(number), now);
+  std::uint32_t live = 0;
+  for (const Connection& c : connections_) live += c.state == State::open && !c.retiring;
+  Connection* const c = find(number);
+  if (c == nullptr || state_ != PoolState::running || c->state != State::open || c->retiring || c->unread)
+    return;
+  for (const Stream& stream : c->streams) {
+    if (stream.in_use || stream.reservation != 0) return;
+  }
+  if (live <= std::max(settings_.max_kept, settings_.min_connections)) return;
+  c->retiring = true;
+  c->cause = CloseCause::over_maximum;
   settle(now);
 }
 

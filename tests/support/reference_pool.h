@@ -128,6 +128,7 @@ class ReferencePool {
   bool may_close(const Connection& c) const;
   bool over_maximum() const;
   void came_back(Connection& c, TimePoint now);
+  void returned(std::uint64_t number, TimePoint now);
   void settle(TimePoint now);
   void close_what_may(TimePoint now);
   void serve(TimePoint now);
