@@ -270,6 +270,10 @@ TEST(DescriptorLimit, ShedsWhatItCannotHoldWithoutSpinningAndGoesOnAfterwards) {
 }
 
 TEST(DescriptorLimit, TurnsAwayEvenWhenNoDescriptorIsLeftToAcceptWith) {
+#ifdef __SANITIZE_ADDRESS__
+  // UBSan looks whether an object is readable by writing it into a pipe, and takes it for broken without one.
+  GTEST_SKIP() << "the sanitizer needs descriptors of its own";
+#endif
   EXPECT_EQ(in_a_process_of_its_own(without_any_descriptor), "fine");
 }
 
